@@ -1,0 +1,8 @@
+//! The Wuji node, the same program at every tier.
+//!
+//! A node's state = fold(its own journal) + its children's feeds + its parent's feed.
+//! The modules, in the order in which data flows through them:
+//!
+//! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+
+pub mod env;
