@@ -4,5 +4,7 @@
 //! The modules, in the order in which data flows through them:
 //!
 //! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 
 pub mod env;
+pub mod feed;
