@@ -92,6 +92,11 @@ impl CellKey {
         bytes
     }
 
+    /// No cell's key comes before this; every directory entry's does.
+    pub fn first_key() -> Vec<u8> {
+        vec![TAG_CELL]
+    }
+
     /// The bytes that all cells of `scope` begin with.
     pub fn scope_prefix(scope: DivisionCode) -> Vec<u8> {
         [&[TAG_CELL][..], &scope.to_key()].concat()

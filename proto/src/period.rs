@@ -133,16 +133,19 @@ impl Period {
     }
 
     /// The period of a coarser or equal `grain` that this one lies in.
+    #[must_use]
     pub fn within(self, grain: Grain) -> Self {
         Self::of(self.first_day(), grain)
     }
 
     /// The period right after.
+    #[must_use]
     pub const fn next(self) -> Self {
         Self { grain: self.grain, number: self.number + 1 }
     }
 
     /// The period right before (环比 compares with it).
+    #[must_use]
     pub const fn previous(self) -> Self {
         Self { grain: self.grain, number: self.number - 1 }
     }

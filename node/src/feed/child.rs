@@ -1,0 +1,119 @@
+//! What a parent knows of a child's feed, as stored.
+
+use wuji_proto::{Digest, DivisionCode, Incarnation, Watermark, stored, wire};
+
+use super::exchange::Anchor;
+use crate::index::draft::Draft;
+use crate::index::{IndexError, keys, values};
+use crate::statistics::rollup::Holding;
+
+/// A walk over all keys, under way or needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The first key that it has not covered.
+    pub next_key: Vec<u8>,
+    /// The child's head when it began; `None`: it is yet to begin.
+    pub began: Option<Watermark>,
+}
+
+/// A planned child and how far its feed is held.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Child {
+    /// What the registry calls it.
+    pub name: String,
+    /// The day from which it is expected to report, days since 1900-01-01.
+    pub expected_from: i32,
+    /// The accepted life of its journal; `None`: it never connected.
+    pub incarnation: Option<Incarnation>,
+    /// Continue here.
+    pub low: Watermark,
+    /// Head of the newest view that anything was read from.
+    pub high: Watermark,
+    /// A walk under way or needed.
+    pub walk: Option<Walk>,
+    /// The newest journal entry of the child that the parent has proof of.
+    pub anchor: Option<Anchor>,
+    /// Digest of what is held, and the items set aside.
+    pub holding: Holding,
+    /// It may have sent what an unclean stop lost here; until it shows a complete mark.
+    pub catching_up: bool,
+    /// The node's time at the last complete mark with equal digests; 0: none yet.
+    pub complete_at_ms: i64,
+}
+
+impl Child {
+    /// Reads a child; `None` if it is not planned here.
+    pub fn read(draft: &Draft<'_>, code: DivisionCode) -> Result<Option<Self>, IndexError> {
+        Ok(draft.message::<stored::ChildHead>("a child's state", &keys::child(code))?.map(Into::into))
+    }
+
+    /// Reads the stored form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
+        values::decode::<stored::ChildHead>("a child's state", bytes).map(Into::into)
+    }
+
+    /// Writes it.
+    pub fn write(&self, draft: &mut Draft<'_>, code: DivisionCode) {
+        draft.put(keys::child(code), prost::Message::encode_to_vec(&stored::ChildHead::from(self)));
+    }
+
+    /// Accepts a life of its journal; what is held of it begins anew.
+    pub fn accept(&mut self, incarnation: Incarnation) {
+        *self = Self {
+            name: std::mem::take(&mut self.name),
+            expected_from: self.expected_from,
+            incarnation: Some(incarnation),
+            ..Self::default()
+        };
+    }
+
+    /// Asks for a walk: the copy is not what the child has.
+    pub fn want_walk(&mut self) {
+        self.low = Watermark::ZERO;
+        self.walk = Some(Walk { next_key: Vec::new(), began: None });
+    }
+}
+
+impl From<stored::ChildHead> for Child {
+    fn from(head: stored::ChildHead) -> Self {
+        let anchor = head.anchor_hash.try_into().ok().map(|hash| Anchor { sequence: head.anchor_sequence, hash });
+        Self {
+            name: head.name,
+            expected_from: head.expected_from,
+            incarnation: Incarnation::from_slice(&head.incarnation),
+            low: head.low.map(Into::into).unwrap_or_default(),
+            high: head.high.map(Into::into).unwrap_or_default(),
+            walk: head.walk.map(|walk| Walk { next_key: walk.next_key, began: walk.began.map(Into::into) }),
+            anchor,
+            holding: Holding {
+                digest: Digest { sum: wire::digest_sum(&head.digest), count: head.count },
+                malformed: head.malformed,
+            },
+            catching_up: head.catching_up,
+            complete_at_ms: head.complete_at_ms,
+        }
+    }
+}
+
+impl From<&Child> for stored::ChildHead {
+    fn from(child: &Child) -> Self {
+        Self {
+            incarnation: child.incarnation.map(|life| life.to_bytes().to_vec()).unwrap_or_default(),
+            name: child.name.clone(),
+            expected_from: child.expected_from,
+            low: Some(child.low.into()),
+            high: Some(child.high.into()),
+            walk: child.walk.as_ref().map(|walk| stored::WalkState {
+                next_key: walk.next_key.clone(),
+                began: walk.began.map(Into::into),
+            }),
+            anchor_sequence: child.anchor.map_or(0, |anchor| anchor.sequence),
+            anchor_hash: child.anchor.map(|anchor| anchor.hash.to_vec()).unwrap_or_default(),
+            digest: child.holding.digest.sum.to_le_bytes().to_vec(),
+            count: child.holding.digest.count,
+            catching_up: child.catching_up,
+            complete_at_ms: child.complete_at_ms,
+            malformed: child.holding.malformed,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Unit-level conditions (standardised, staff at least three): true of the unit as a whole,
+//! so they are evaluated again over the few records of their ledgers, and what they
+//! contributed before is taken back.
+
+use std::collections::BTreeMap;
+
+use wuji_proto::stored::{ConditionDelta, FoldedConditions, RecordHead};
+use wuji_proto::{MeasureId, Part};
+
+use super::own_cell;
+use crate::catalogue::Catalogue;
+use crate::feed::group::Group;
+use crate::index::{IndexError, keys, values};
+use crate::statistics::rollup;
+
+type Deltas = BTreeMap<(MeasureId, i32), i64>;
+
+/// Makes the conditions' cells those of the live records.
+pub fn settle(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexError> {
+    let now = evaluate(group, catalogue)?;
+    let former = former(group)?;
+    let mut change = now.clone();
+    for (cell, amount) in &former {
+        *change.entry(*cell).or_default() -= amount;
+    }
+    for ((measure, day), amount) in change {
+        if amount != 0 {
+            let cell = own_cell(group, measure, day, Part::default());
+            rollup::add_own(group, &cell, amount)?;
+        }
+    }
+    let deltas = now.iter().map(|((measure, day), amount)| ConditionDelta {
+        number: measure.number.into(),
+        revision: measure.revision.into(),
+        day: *day,
+        amount: *amount,
+    });
+    let folded = FoldedConditions { deltas: deltas.collect() };
+    group.draft.put(keys::conditions(), prost::Message::encode_to_vec(&folded));
+    Ok(())
+}
+
+fn evaluate(group: &Group<'_>, catalogue: &Catalogue) -> Result<Deltas, IndexError> {
+    let mut records = Vec::new();
+    for ledger in catalogue.condition_ledgers() {
+        let prefix = keys::records(ledger);
+        for (_, bytes) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+            let head: RecordHead = values::decode("a record", &bytes)?;
+            if !head.voided {
+                records.push((ledger.as_str(), head));
+            }
+        }
+    }
+    let live: Vec<_> = records.iter().map(|(ledger, head)| (*ledger, &head.facts, head.event_date)).collect();
+    Ok(catalogue.conditions(&live))
+}
+
+fn former(group: &Group<'_>) -> Result<Deltas, IndexError> {
+    let folded: FoldedConditions = group.draft.message("the conditions", &keys::conditions())?.unwrap_or_default();
+    let delta = |delta: ConditionDelta| {
+        let id = MeasureId { number: u16::try_from(delta.number).ok()?, revision: u16::try_from(delta.revision).ok()? };
+        Some(((id, delta.day), delta.amount))
+    };
+    Ok(folded.deltas.into_iter().filter_map(delta).collect())
+}

@@ -1,0 +1,204 @@
+//! The only place that knows how the index's keys are laid out.
+//!
+//! | first byte | then | holds |
+//! |---|---|---|
+//! | `00` | | [`IndexHead`](wuji_proto::stored::IndexHead) |
+//! | `01` | | [`FoldedMeasures`](wuji_proto::stored::FoldedMeasures) |
+//! | `02` | start number | [`FoldedStart`](wuji_proto::stored::FoldedStart) of the own feed |
+//! | `10` | ledger, 0, record id | [`RecordHead`](wuji_proto::stored::RecordHead) |
+//! | `11` | ledger, 0, unique key | the id of the live record that has it |
+//! | `12` | day | how many live records have this event date |
+//! | `13` | | [`FoldedConditions`](wuji_proto::stored::FoldedConditions) |
+//! | `20` | item key | own feed item: sequence and value |
+//! | `30` | link, item key | what a link contributes |
+//! | `31` | child code | [`ChildHead`](wuji_proto::stored::ChildHead) |
+//! | `32` | child code, start number | [`Start`](wuji_proto::stored::Start) of the child |
+
+use wuji_proto::{CODE_KEY_BYTES, DivisionCode, RecordId};
+
+const HEAD: u8 = 0x00;
+const MEASURES: u8 = 0x01;
+const START: u8 = 0x02;
+const RECORD: u8 = 0x10;
+const UNIQUE: u8 = 0x11;
+const DAY: u8 = 0x12;
+const CONDITIONS: u8 = 0x13;
+const ITEM: u8 = 0x20;
+const HELD: u8 = 0x30;
+const CHILD: u8 = 0x31;
+const CHILD_START: u8 = 0x32;
+
+/// Who contributes cells to a node's totals. Cells are kept by link, so that a unit that
+/// moved is not erased by its old parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Link {
+    /// The node's own registry of planned children.
+    Registry,
+    /// A child; or the node itself, for its own entries.
+    Unit(DivisionCode),
+}
+
+impl Link {
+    /// Fixed width; the registry comes first.
+    fn to_key(self) -> [u8; CODE_KEY_BYTES] {
+        match self {
+            Self::Registry => [0; CODE_KEY_BYTES],
+            Self::Unit(code) => code.to_key(),
+        }
+    }
+}
+
+/// The key of the index's own state.
+pub fn head() -> Vec<u8> {
+    vec![HEAD]
+}
+
+/// The measures that records were folded into.
+pub fn measures() -> Vec<u8> {
+    vec![MEASURES]
+}
+
+/// A start of the own feed.
+pub fn start(number: u32) -> Vec<u8> {
+    [&[START][..], &number.to_be_bytes()].concat()
+}
+
+/// The prefix of the own feed's starts.
+pub fn starts() -> Vec<u8> {
+    vec![START]
+}
+
+/// A record.
+pub fn record(ledger: &str, id: RecordId) -> Vec<u8> {
+    [&records(ledger)[..], &id.to_bytes()].concat()
+}
+
+/// The prefix of a ledger's records.
+pub fn records(ledger: &str) -> Vec<u8> {
+    [&[RECORD][..], ledger.as_bytes(), &[0]].concat()
+}
+
+/// The prefix of all records.
+pub fn all_records() -> Vec<u8> {
+    vec![RECORD]
+}
+
+/// The ledger and the id inside a record's key; `None` for another key.
+pub fn parse_record(key: &[u8]) -> Option<(&str, RecordId)> {
+    let (tag, rest) = key.split_first()?;
+    let (rest, id) = rest.split_last_chunk::<16>()?;
+    let ledger = rest.strip_suffix(&[0])?;
+    (*tag == RECORD).then_some((std::str::from_utf8(ledger).ok()?, RecordId::from_bytes(*id)))
+}
+
+/// A unique key of a ledger.
+pub fn unique(ledger: &str, key: &[u8]) -> Vec<u8> {
+    [&[UNIQUE][..], ledger.as_bytes(), &[0], key].concat()
+}
+
+/// The live records of one event date, in days since 1900-01-01.
+pub fn day(day: i32) -> Vec<u8> {
+    [&[DAY][..], &day.to_be_bytes()].concat()
+}
+
+/// What the unit-level conditions contribute.
+pub fn conditions() -> Vec<u8> {
+    vec![CONDITIONS]
+}
+
+/// An item of the own feed.
+pub fn item(item: &[u8]) -> Vec<u8> {
+    [&[ITEM], item].concat()
+}
+
+/// The prefix of all own items.
+pub fn items() -> Vec<u8> {
+    vec![ITEM]
+}
+
+/// The item key inside an own item's key.
+pub fn parse_item(key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(&[ITEM])
+}
+
+/// An item that a link contributes.
+pub fn held(link: Link, item: &[u8]) -> Vec<u8> {
+    [&held_by(link)[..], item].concat()
+}
+
+/// The prefix of all items of a link.
+pub fn held_by(link: Link) -> Vec<u8> {
+    [&[HELD][..], &link.to_key()].concat()
+}
+
+/// The item key inside a held item's key.
+pub fn parse_held(key: &[u8]) -> Option<&[u8]> {
+    (*key.first()? == HELD).then_some(())?;
+    key.get(1 + CODE_KEY_BYTES..)
+}
+
+/// A child.
+pub fn child(code: DivisionCode) -> Vec<u8> {
+    [&[CHILD][..], &code.to_key()].concat()
+}
+
+/// The prefix of all children.
+pub fn children() -> Vec<u8> {
+    vec![CHILD]
+}
+
+/// A start of a child's feed.
+pub fn child_start(code: DivisionCode, number: u32) -> Vec<u8> {
+    [&child_starts(code)[..], &number.to_be_bytes()].concat()
+}
+
+/// The prefix of a child's starts.
+pub fn child_starts(code: DivisionCode) -> Vec<u8> {
+    [&[CHILD_START][..], &code.to_key()].concat()
+}
+
+/// The code inside a child's key.
+pub fn parse_child(key: &[u8]) -> Option<DivisionCode> {
+    let (tag, code) = key.split_first()?;
+    (*tag == CHILD).then_some(())?;
+    DivisionCode::from_key(code.try_into().ok()?)
+}
+
+/// The first key after all keys with this prefix; `None`: there is none.
+pub fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_prefix_range_holds_just_the_keys_with_the_prefix(prefix in prop::collection::vec(any::<u8>(), 1..4), key in prop::collection::vec(any::<u8>(), 0..6)) {
+            let inside = key >= prefix && after(&prefix).is_none_or(|end| key < end);
+            prop_assert_eq!(inside, key.starts_with(&prefix));
+        }
+
+        #[test]
+        fn a_record_key_gives_back_its_parts(ledger in "[a-z_]{1,12}", id: [u8; 16]) {
+            let id = RecordId::from_bytes(id);
+            let key = record(&ledger, id);
+            prop_assert_eq!(parse_record(&key), Some((ledger.as_str(), id)));
+        }
+
+        #[test]
+        fn no_bytes_make_a_parser_panic(key in prop::collection::vec(any::<u8>(), 0..30)) {
+            let _ = (parse_record(&key), parse_item(&key), parse_held(&key), parse_child(&key));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Ledgers: from a caller's wish to an acknowledged entry, and back to a record.
+//!
+//! `submit (form only) → committer → journal → fold`. A write is acknowledged when the
+//! journal has it on disk, never before.
+//!
+//! * [`committer`]: the one place that decides what depends on state, in journal order.
+//! * [`pending`]: what is decided but not yet in the index.
+//! * [`error`]: why something is refused.
+//! * [`read`]: records, alone and in pages.
+
+pub mod committer;
+pub mod error;
+pub mod pending;
+pub mod read;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use wuji_proto::{DivisionCode, Incarnation, RecordId};
+
+use crate::catalogue::{Catalogue, CheckedRecord, Values};
+use crate::feed::exchange::ChildJob;
+use crate::journal::JournalReader;
+use crate::store::Store;
+use crate::time::NodeTime;
+use committer::Intent;
+pub use error::LedgerError;
+
+/// The longest reason for voiding, in characters.
+pub const REASON_CHARACTERS_MAX: usize = 200;
+
+/// What the node answers to a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The record.
+    pub id: RecordId,
+    /// Its revision now.
+    pub revision: u32,
+    /// The journal sequence of the entry.
+    pub sequence: u64,
+    /// When it was written, milliseconds since 1970.
+    pub recorded_at_ms: i64,
+    /// It had been written before; nothing was written now.
+    pub repeated: bool,
+}
+
+/// A record to be written, its form checked.
+pub struct Submission {
+    /// The ledger.
+    pub ledger: String,
+    /// The id.
+    pub id: RecordId,
+    /// The values.
+    pub record: CheckedRecord,
+    /// Keyed digest of all values.
+    pub content: [u8; 16],
+}
+
+/// The ledgers of a node.
+#[derive(Clone)]
+pub struct Ledgers {
+    own: DivisionCode,
+    catalogue: Arc<Catalogue>,
+    store: Arc<Store>,
+    journal: JournalReader,
+    time: NodeTime,
+    intents: mpsc::Sender<Intent>,
+    acknowledged: Arc<AtomicU64>,
+    content_key: [u8; 32],
+}
+
+impl Ledgers {
+    /// Over a store, its journal and the committer behind `intents`.
+    pub fn new(
+        catalogue: Arc<Catalogue>,
+        store: Arc<Store>,
+        journal: JournalReader,
+        time: NodeTime,
+        intents: mpsc::Sender<Intent>,
+        acknowledged: Arc<AtomicU64>,
+        content_key: [u8; 32],
+    ) -> Self {
+        Self { own: store.own, catalogue, store, journal, time, intents, acknowledged, content_key }
+    }
+
+    /// The catalogue that records are checked against.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Waits until the index holds everything that was acknowledged when this was called.
+    pub async fn settled(&self) {
+        self.store.wait_applied(self.acknowledged.load(Ordering::Acquire)).await;
+    }
+
+    /// Checks a record's form and gives it its content digest.
+    pub fn check(&self, ledger: &str, id: RecordId, values: Values) -> Result<Submission, LedgerError> {
+        let definition = self.catalogue.ledger(ledger).ok_or_else(|| LedgerError::unknown_ledger(ledger, &self.catalogue))?;
+        let record = definition.check(values, self.time.today()).map_err(LedgerError::Form)?;
+        let content = self.digest(&[&record.canonical_bytes()]);
+        Ok(Submission { ledger: ledger.to_owned(), id, record, content })
+    }
+
+    /// The id of an import row: of this unit, the ledger, what the row says, and which of
+    /// the file's equal rows it is. So a file imports once, and twins in it stay two.
+    pub fn row_id(&self, submission: &Submission, twin: u64) -> RecordId {
+        let unit = self.own.to_key();
+        let ledger = submission.ledger.as_bytes();
+        RecordId::derived(self.digest(&[b"row", &unit, ledger, &[0], &submission.content, &twin.to_le_bytes()]))
+    }
+
+    /// Keyed by the node's own key, so that a digest tells nothing of a personal value.
+    fn digest(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.content_key);
+        parts.iter().for_each(|part| {
+            hasher.update(part);
+        });
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        digest
+    }
+
+    /// Writes records; one answer each, in order, when they are on disk.
+    pub async fn submit(&self, submissions: Vec<Submission>, actor: &str) -> Vec<Result<Receipt, LedgerError>> {
+        let count = submissions.len();
+        let (reply, answer) = oneshot::channel();
+        let intent = Intent::Submit { submissions, actor: actor.to_owned(), reply };
+        match self.ask(intent, answer).await {
+            Ok(receipts) => receipts,
+            Err(_) => (0..count).map(|_| Err(LedgerError::Stopping)).collect(),
+        }
+    }
+
+    /// Replaces a record's values.
+    pub async fn amend(&self, amended: Submission, base_revision: u32, actor: &str) -> Result<Receipt, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let intent = Intent::Amend { amended: Box::new(amended), base_revision, actor: actor.to_owned(), reply };
+        self.ask(intent, answer).await?
+    }
+
+    /// Voids a record.
+    pub async fn void(
+        &self,
+        ledger: &str,
+        id: RecordId,
+        base_revision: u32,
+        reason: &str,
+        actor: &str,
+    ) -> Result<Receipt, LedgerError> {
+        let reason = reason.trim().to_owned();
+        if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS_MAX {
+            return Err(LedgerError::Reason);
+        }
+        let (reply, answer) = oneshot::channel();
+        let ledger = ledger.to_owned();
+        self.ask(Intent::Void { ledger, id, base_revision, reason, actor: actor.to_owned(), reply }, answer).await?
+    }
+
+    /// Plans a child. True: it had been planned so before.
+    pub async fn register_child(
+        &self,
+        code: DivisionCode,
+        name: String,
+        expected_from: i32,
+        actor: &str,
+    ) -> Result<bool, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let intent = Intent::RegisterChild { code, name, expected_from, actor: actor.to_owned(), reply };
+        self.ask(intent, answer).await?
+    }
+
+    async fn ask<T>(&self, intent: Intent, answer: oneshot::Receiver<T>) -> Result<T, LedgerError> {
+        self.intents.send(intent).await.map_err(|_| LedgerError::Stopping)?;
+        answer.await.map_err(|_| LedgerError::Stopping)
+    }
+}
+
+/// A child waits at the door: its incarnation is to be accepted in the journal, then its
+/// opening goes to the writer.
+pub struct Acceptance {
+    /// The child.
+    pub code: DivisionCode,
+    /// The life of its journal.
+    pub incarnation: Incarnation,
+    /// What waits.
+    pub opening: ChildJob,
+}

@@ -1,0 +1,429 @@
+//! The one committer: what depends on state (is the id known, base revision, unique keys)
+//! is decided here, in journal order, against the index plus the entries before it in the
+//! same group. It gathers what waits, writes it with one `fdatasync`, and answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use wuji_proto::stored::entry::Event;
+use wuji_proto::{DivisionCode, RecordId, stored};
+
+use super::pending::{Known, Pending};
+use super::{Acceptance, LedgerError, Receipt, Submission};
+use crate::feed::child::Child;
+use crate::fold::Committed;
+use crate::index::draft::Draft;
+use crate::journal::{JournalWriter, NewEntry};
+use crate::store::Store;
+use crate::time::NodeTime;
+use crate::writer::Job;
+
+/// Intents that may wait; callers wait beyond.
+pub const INTENTS_MAX: usize = 1_024;
+
+/// Entries that one group takes at most, but for its last intent.
+const GROUP_ENTRIES_MAX: usize = 2_048;
+
+/// The longest name of a unit, in characters.
+const NAME_CHARACTERS_MAX: usize = 60;
+
+type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
+
+/// What callers want written.
+pub enum Intent {
+    /// New records.
+    Submit {
+        /// In order.
+        submissions: Vec<Submission>,
+        /// Who.
+        actor: String,
+        /// One answer each.
+        reply: oneshot::Sender<Vec<Result<Receipt, LedgerError>>>,
+    },
+    /// New values of a record.
+    Amend {
+        /// The values.
+        amended: Box<Submission>,
+        /// The revision that the writer saw.
+        base_revision: u32,
+        /// Who.
+        actor: String,
+        /// The answer.
+        reply: Reply<Receipt>,
+    },
+    /// A record counts no more.
+    Void {
+        /// The ledger.
+        ledger: String,
+        /// The record.
+        id: RecordId,
+        /// The revision that the writer saw.
+        base_revision: u32,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+        /// The answer.
+        reply: Reply<Receipt>,
+    },
+    /// A planned child.
+    RegisterChild {
+        /// The child.
+        code: DivisionCode,
+        /// Its name.
+        name: String,
+        /// The first day on which it is expected to report.
+        expected_from: i32,
+        /// Who.
+        actor: String,
+        /// Whether it was registered so before.
+        reply: Reply<bool>,
+    },
+    /// A child's first journal.
+    AcceptChild(Box<Acceptance>),
+}
+
+impl Intent {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Submit { submissions, .. } => submissions.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// An answer that waits for the disk.
+enum Answer {
+    Receipts(oneshot::Sender<Vec<Result<Receipt, LedgerError>>>, Vec<Result<Receipt, LedgerError>>),
+    Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
+    Registered(Reply<bool>, Result<bool, LedgerError>),
+}
+
+impl Answer {
+    /// A caller that has gone meanwhile does not matter: the entry stays.
+    fn send(self) {
+        match self {
+            Self::Receipts(reply, answer) => drop(reply.send(answer)),
+            Self::Receipt(reply, answer) => drop(reply.send(answer)),
+            Self::Registered(reply, answer) => drop(reply.send(answer)),
+        }
+    }
+
+    /// Nothing of the group is on disk: what would have been is refused.
+    fn fail(self, reason: &str) -> Self {
+        let failed = || LedgerError::Journal(reason.to_owned());
+        match self {
+            Self::Receipts(reply, answers) => {
+                Self::Receipts(reply, answers.into_iter().map(|answer| answer.and_then(|_| Err(failed()))).collect())
+            }
+            Self::Receipt(reply, answer) => Self::Receipt(reply, answer.and_then(|_| Err(failed()))),
+            Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
+        }
+    }
+}
+
+/// A group being made.
+#[derive(Default)]
+struct Group {
+    entries: Vec<NewEntry>,
+    answers: Vec<Answer>,
+    acceptances: Vec<(usize, Acceptance)>,
+}
+
+/// The committer's parts.
+pub struct Committer {
+    journal: JournalWriter,
+    store: Arc<Store>,
+    time: NodeTime,
+    catalogue_version: String,
+    jobs: mpsc::Sender<Job>,
+    acknowledged: Arc<AtomicU64>,
+    pending: Pending,
+    /// The last entry on disk.
+    last: u64,
+}
+
+impl Committer {
+    /// Writes to `journal`, hands on to the writer behind `jobs`. `last` is the last entry
+    /// on disk, `acknowledged` is kept at it.
+    pub fn new(
+        journal: JournalWriter,
+        store: Arc<Store>,
+        time: NodeTime,
+        catalogue_version: String,
+        jobs: mpsc::Sender<Job>,
+        acknowledged: Arc<AtomicU64>,
+    ) -> Self {
+        let last = acknowledged.load(Ordering::Acquire);
+        Self { journal, store, time, catalogue_version, jobs, acknowledged, pending: Pending::default(), last }
+    }
+
+    /// Works until all senders are gone, then gives the journal back. Blocks while the disk
+    /// works: to be run by [`crate::env::Env::spawn_worker`].
+    pub async fn run(mut self, mut intents: mpsc::Receiver<Intent>) -> JournalWriter {
+        while let Some(first) = intents.recv().await {
+            let mut group = Group::default();
+            self.decide(first, &mut group).await;
+            let mut weight = group.entries.len();
+            while weight < GROUP_ENTRIES_MAX
+                && let Ok(intent) = intents.try_recv()
+            {
+                weight += intent.weight();
+                self.decide(intent, &mut group).await;
+            }
+            self.commit(group).await;
+        }
+        self.journal
+    }
+
+    async fn decide(&mut self, intent: Intent, group: &mut Group) {
+        self.pending.applied(self.store.applied());
+        match intent {
+            Intent::Submit { submissions, actor, reply } => {
+                let answers =
+                    submissions.into_iter().map(|submission| self.submit(submission, &actor, group)).collect();
+                group.answers.push(Answer::Receipts(reply, answers));
+            }
+            Intent::Amend { amended, base_revision, actor, reply } => {
+                let answer = self.amend(*amended, base_revision, actor, group);
+                group.answers.push(Answer::Receipt(reply, answer));
+            }
+            Intent::Void { ledger, id, base_revision, reason, actor, reply } => {
+                let answer = self.void(&ledger, id, base_revision, reason, actor, group);
+                group.answers.push(Answer::Receipt(reply, answer));
+            }
+            Intent::RegisterChild { code, name, expected_from, actor, reply } => {
+                // Rare: the registry is read from the index, so the index must show all of it.
+                self.commit(std::mem::take(group)).await;
+                self.store.wait_applied(self.last).await;
+                let answer = self.register(code, name, expected_from, actor, group);
+                group.answers.push(Answer::Registered(reply, answer));
+            }
+            Intent::AcceptChild(acceptance) => {
+                let event = Event::ChildAccepted(stored::ChildAccepted {
+                    code: acceptance.code.to_string(),
+                    incarnation: acceptance.incarnation.to_bytes().to_vec(),
+                });
+                group.acceptances.push((group.entries.len(), *acceptance));
+                self.push(group, "node".to_owned(), event, None);
+            }
+        }
+    }
+
+    /// The sequence and time that the group's next entry will have.
+    fn next(&self, group: &Group) -> (u64, i64) {
+        (self.last + group.entries.len() as u64 + 1, self.time.now_ms())
+    }
+
+    fn push(&self, group: &mut Group, actor: String, event: Event, sealed: Option<stored::Sealed>) {
+        let (_, at_ms) = self.next(group);
+        group.entries.push(NewEntry { entry: stored::Entry { at_ms, actor, event: Some(event) }, sealed });
+    }
+
+    fn submit(&mut self, submission: Submission, actor: &str, group: &mut Group) -> Result<Receipt, LedgerError> {
+        let Submission { ledger, id, record, content } = submission;
+        if let Some(known) = self.pending.record(&self.store, &ledger, id)? {
+            return if known.content == content { Ok(repeated(id, &known)) } else { Err(LedgerError::Taken(id)) };
+        }
+        self.check_unique(&ledger, id, &record.unique)?;
+        let (sequence, at_ms) = self.next(group);
+        let known = Known {
+            revision: 1,
+            voided: false,
+            content: content.to_vec(),
+            unique: record.unique.clone(),
+            sequence,
+            at_ms,
+        };
+        self.pending.note(&ledger, id, None, known);
+        let event = Event::Submitted(stored::Submitted {
+            ledger,
+            id: id.to_bytes().to_vec(),
+            event_date: record.event_date,
+            values: record.public,
+            catalogue_version: self.catalogue_version.clone(),
+            content: content.to_vec(),
+            unique: record.unique,
+        });
+        self.push(group, actor.to_owned(), event, seal(record.sealed));
+        Ok(Receipt { id, revision: 1, sequence, recorded_at_ms: at_ms, repeated: false })
+    }
+
+    fn amend(
+        &mut self,
+        amended: Submission,
+        base: u32,
+        actor: String,
+        group: &mut Group,
+    ) -> Result<Receipt, LedgerError> {
+        let Submission { ledger, id, record, content } = amended;
+        let former = self.known(&ledger, id)?;
+        if former.voided {
+            return Err(LedgerError::Voided(id));
+        }
+        if former.revision == base.saturating_add(1) && former.content == content {
+            return Ok(repeated(id, &former));
+        }
+        check_base(id, former.revision, base)?;
+        self.check_unique(&ledger, id, &record.unique)?;
+        let (sequence, at_ms) = self.next(group);
+        let revision = former.revision + 1;
+        let known = Known {
+            revision,
+            voided: false,
+            content: content.to_vec(),
+            unique: record.unique.clone(),
+            sequence,
+            at_ms,
+        };
+        self.pending.note(&ledger, id, Some(&former), known);
+        let event = Event::Amended(stored::Amended {
+            ledger,
+            id: id.to_bytes().to_vec(),
+            revision,
+            event_date: record.event_date,
+            values: record.public,
+            catalogue_version: self.catalogue_version.clone(),
+            content: content.to_vec(),
+            unique: record.unique,
+        });
+        self.push(group, actor, event, seal(record.sealed));
+        Ok(Receipt { id, revision, sequence, recorded_at_ms: at_ms, repeated: false })
+    }
+
+    fn void(
+        &mut self,
+        ledger: &str,
+        id: RecordId,
+        base: u32,
+        reason: String,
+        actor: String,
+        group: &mut Group,
+    ) -> Result<Receipt, LedgerError> {
+        let former = self.known(ledger, id)?;
+        if former.voided && former.revision == base.saturating_add(1) {
+            return Ok(repeated(id, &former));
+        }
+        if former.voided {
+            return Err(LedgerError::Voided(id));
+        }
+        check_base(id, former.revision, base)?;
+        let (sequence, at_ms) = self.next(group);
+        let revision = former.revision + 1;
+        let known = Known { revision, voided: true, sequence, at_ms, ..former.clone() };
+        self.pending.note(ledger, id, Some(&former), known);
+        let event =
+            Event::Voided(stored::Voided { ledger: ledger.to_owned(), id: id.to_bytes().to_vec(), revision, reason });
+        self.push(group, actor, event, None);
+        Ok(Receipt { id, revision, sequence, recorded_at_ms: at_ms, repeated: false })
+    }
+
+    fn register(
+        &self,
+        code: DivisionCode,
+        name: String,
+        expected_from: i32,
+        actor: String,
+        group: &mut Group,
+    ) -> Result<bool, LedgerError> {
+        if !self.store.own.can_parent(code) {
+            return Err(LedgerError::NotAChild { child: code, parent: self.store.own });
+        }
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
+            return Err(LedgerError::Name);
+        }
+        let known = Child::read(&Draft::new(self.store.index()), code)?;
+        if known.is_some_and(|child| child.name == name && child.expected_from == expected_from) {
+            return Ok(true);
+        }
+        let event =
+            Event::ChildRegistered(stored::ChildRegistered { code: code.to_string(), name, expected_from });
+        self.push(group, actor, event, None);
+        Ok(false)
+    }
+
+    fn known(&self, ledger: &str, id: RecordId) -> Result<Known, LedgerError> {
+        let known = self.pending.record(&self.store, ledger, id)?;
+        known.ok_or_else(|| LedgerError::UnknownRecord { ledger: ledger.to_owned(), id })
+    }
+
+    fn check_unique(&self, ledger: &str, id: RecordId, unique: &[Vec<u8>]) -> Result<(), LedgerError> {
+        for key in unique {
+            match self.pending.holder(&self.store, ledger, key)? {
+                Some(holder) if holder != id => return Err(LedgerError::NotUnique(holder)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a group, answers, and hands it to the writer.
+    async fn commit(&mut self, mut group: Group) {
+        if group.entries.is_empty() {
+            // What was found repeated may still be in an earlier group only: that is on disk.
+            group.answers.into_iter().for_each(Answer::send);
+            return;
+        }
+        match self.journal.append(&group.entries) {
+            Ok(positions) => {
+                self.last = positions.last().map_or(self.last, |position| position.sequence);
+                self.acknowledged.store(self.last, Ordering::Release);
+                group.answers.into_iter().for_each(Answer::send);
+                let entries = std::mem::take(&mut group.entries).into_iter().zip(positions);
+                let committed =
+                    entries.map(|(new, position)| Committed { position, entry: new.entry }).collect::<Vec<_>>();
+                self.hand_on(committed, group.acceptances).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the journal refused a group");
+                let reason = error.to_string();
+                group.answers.into_iter().map(|answer| answer.fail(&reason)).for_each(Answer::send);
+                self.store.wait_applied(self.last).await;
+                self.pending.undo_after(self.last);
+            }
+        }
+    }
+
+    /// The writer takes a group in order; an acceptance is followed by the opening that waits.
+    async fn hand_on(&self, committed: Vec<Committed>, acceptances: Vec<(usize, Acceptance)>) {
+        let mut acceptances = acceptances.into_iter().peekable();
+        let mut run = Vec::new();
+        for (at, entry) in committed.into_iter().enumerate() {
+            match acceptances.next_if(|(index, _)| *index == at) {
+                None => run.push(entry),
+                Some((_, acceptance)) => {
+                    self.send(Job::Entries(std::mem::take(&mut run))).await;
+                    self.send(Job::Accepted(entry, acceptance.opening)).await;
+                }
+            }
+        }
+        self.send(Job::Entries(run)).await;
+    }
+
+    async fn send(&self, job: Job) {
+        if !matches!(&job, Job::Entries(entries) if entries.is_empty()) && self.jobs.send(job).await.is_err() {
+            // The writer has failed and the node is going down; the entries are in the journal.
+            tracing::error!("the index writer is gone: entries are folded at the next start");
+        }
+    }
+}
+
+fn repeated(id: RecordId, known: &Known) -> Receipt {
+    Receipt {
+        id,
+        revision: known.revision,
+        sequence: known.sequence,
+        recorded_at_ms: known.at_ms,
+        repeated: true,
+    }
+}
+
+fn check_base(id: RecordId, current: u32, base: u32) -> Result<(), LedgerError> {
+    if current == base { Ok(()) } else { Err(LedgerError::Conflict { id, current, base }) }
+}
+
+fn seal(values: crate::catalogue::Values) -> Option<stored::Sealed> {
+    (!values.is_empty()).then_some(stored::Sealed { values })
+}

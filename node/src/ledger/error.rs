@@ -1,0 +1,87 @@
+//! Why a write or a read is refused.
+
+use thiserror::Error;
+use wuji_proto::{DivisionCode, RecordId};
+
+use crate::catalogue::{Catalogue, Violation};
+use crate::index::IndexError;
+use crate::journal::JournalError;
+
+/// A refusal, in words for the person who wrote the entry.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// Fields are not as the catalogue wants them.
+    #[error("{} field(s) need correction", .0.len())]
+    Form(Vec<Violation>),
+    /// There is no such ledger.
+    #[error("there is no ledger {0:?}{1}")]
+    UnknownLedger(String, String),
+    /// There is no such record.
+    #[error("there is no record {id} in ledger {ledger}")]
+    UnknownRecord {
+        /// The ledger.
+        ledger: String,
+        /// The id.
+        id: RecordId,
+    },
+    /// The id is taken by other values.
+    #[error("record {0} exists with other values: give a new entry its own id, or amend this one")]
+    Taken(RecordId),
+    /// Another live record has the same unique value.
+    #[error("record {0} has the same number: a value that must be unique is there already")]
+    NotUnique(RecordId),
+    /// The writer saw another revision.
+    #[error("record {id} is at revision {current}, not {base}: read it again and repeat your change")]
+    Conflict {
+        /// The record.
+        id: RecordId,
+        /// Where it is.
+        current: u32,
+        /// What the writer saw.
+        base: u32,
+    },
+    /// It counts no more.
+    #[error("record {0} is voided and cannot be changed: write a new one")]
+    Voided(RecordId),
+    /// A reason is missing or too long.
+    #[error("give a reason of 1 to {max} characters", max = super::REASON_CHARACTERS_MAX)]
+    Reason,
+    /// The unit cannot be this one's child.
+    #[error("{child} cannot be a child of {parent}: a child's tier is lower than its parent's")]
+    NotAChild {
+        /// The child.
+        child: DivisionCode,
+        /// This unit.
+        parent: DivisionCode,
+    },
+    /// A name is missing or too long.
+    #[error("give a unit's name of 1 to 60 characters")]
+    Name,
+    /// The journal refuses.
+    #[error("the entry was not written: {0}")]
+    Journal(String),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Read(#[from] JournalError),
+    /// The node is stopping.
+    #[error("the node is stopping: try again when it is back")]
+    Stopping,
+}
+
+impl LedgerError {
+    /// Names the nearest ledger.
+    pub fn unknown_ledger(given: &str, catalogue: &Catalogue) -> Self {
+        let known = catalogue.ledgers().iter().map(|ledger| ledger.id());
+        let near = known
+            .clone()
+            .map(|known| (strsim::damerau_levenshtein(known, given), known))
+            .min()
+            .filter(|(distance, _)| *distance <= 3)
+            .map(|(_, known)| format!(": did you mean {known:?}?"));
+        let advice = near.unwrap_or_else(|| format!(": there are {}", known.collect::<Vec<_>>().join(", ")));
+        Self::UnknownLedger(given.to_owned(), advice)
+    }
+}

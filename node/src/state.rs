@@ -1,0 +1,280 @@
+//! The state of a node: opened, brought up to its journal, and kept by two workers: the
+//! committer writes the journal, the writer follows with the index.
+//!
+//! * [`opening`]: journal and index, and whether they fit each other.
+//! * [`refold`]: a catalogue with other measures.
+
+pub mod opening;
+pub mod refold;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use wuji_proto::stored::entry::Event;
+use wuji_proto::{DivisionCode, stored, v1};
+
+use crate::catalogue::Catalogue;
+use crate::config::IndexKind;
+use crate::env::{Env, Worker};
+use crate::feed::exchange::ChildJob;
+use crate::feed::source::StoreFeed;
+use crate::fold::Committed;
+use crate::journal::{JournalError, JournalReader, JournalWriter, NewEntry};
+use crate::ledger::committer::{Committer, INTENTS_MAX, Intent};
+use crate::ledger::{Acceptance, Ledgers};
+use crate::store::Store;
+use crate::time::NodeTime;
+use crate::writer::{Acceptor, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
+pub use opening::OpenError;
+use opening::Opened;
+
+/// Entries that are folded at once when the index follows the journal at a start.
+const REPLAY_ENTRIES: usize = 2_000;
+
+/// What a node's state is opened with.
+#[derive(Clone, Debug)]
+pub struct StateOptions {
+    /// This unit.
+    pub code: DivisionCode,
+    /// Its name.
+    pub name: String,
+    /// The parent's code; `None` at the province.
+    pub parent: Option<DivisionCode>,
+    /// Holds `journal/` and `index/`.
+    pub directory: PathBuf,
+    /// Bytes of a journal segment.
+    pub segment_bytes: u64,
+    /// Where the index is kept.
+    pub index: IndexKind,
+    /// What sled aims at for its cache, bytes.
+    pub cache_bytes: u64,
+    /// Between checkpoints of a changing index.
+    pub checkpoint_every: Duration,
+    /// How long the feed is held back after an unclean stop.
+    pub hold: Duration,
+    /// Go on though the journal lost acknowledged entries.
+    pub accept_loss: bool,
+}
+
+/// A node's state at work.
+pub struct NodeState {
+    /// The index as readers see it.
+    pub store: Arc<Store>,
+    /// The ledgers.
+    pub ledgers: Ledgers,
+    /// The journal.
+    pub journal: JournalReader,
+    /// The catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// The node's own time.
+    pub time: NodeTime,
+    /// What happened at opening, for the status.
+    pub report: OpenReport,
+    /// When the index was last checkpointed, milliseconds since 1970.
+    pub checkpoints: watch::Receiver<i64>,
+    jobs: mpsc::Sender<Job>,
+    workers: Workers,
+}
+
+/// What happened at opening.
+#[derive(Clone, Debug, Default)]
+pub struct OpenReport {
+    /// What was cut from the journal's tail.
+    pub recovered: String,
+    /// Why the index was rebuilt.
+    pub rebuilt: String,
+}
+
+struct Workers {
+    committer: Worker,
+    writer: Worker,
+    journal: oneshot::Receiver<JournalWriter>,
+    failed: watch::Receiver<Option<String>>,
+}
+
+impl NodeState {
+    /// Opens the state and starts its workers. Blocks while the index follows the journal.
+    pub fn open(env: &Env, options: &StateOptions, catalogue: Arc<Catalogue>) -> Result<Self, OpenError> {
+        let time = NodeTime::new(Arc::clone(&env.clock));
+        let mut opened = opening::open(env, options, &time)?;
+        let unclean = opened.unclean;
+        let report = OpenReport { recovered: opened.recovered.clone(), rebuilt: opened.rebuilt.clone() };
+        begin(env, &time, &mut opened, &catalogue)?;
+        let (intents, intents_in) = mpsc::channel(INTENTS_MAX);
+        let (jobs, jobs_in) = mpsc::channel(JOBS_MAX);
+        let store = Arc::new(opened.store);
+        let writer_options = WriterOptions {
+            rebuilt: opened.rebuilt,
+            hold: options.hold,
+            checkpoint_every: options.checkpoint_every,
+        };
+        let mut writer =
+            Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, acceptor(&intents))?;
+        refold::refold(&mut writer, &store, &catalogue)?;
+        replay(&mut writer, &opened.reader, store.applied())?;
+        writer.introduce(v1::UnitEntry {
+            name: options.name.clone(),
+            parent: options.parent.map(|parent| parent.to_string()).unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            planned: false,
+        })?;
+        if unclean {
+            writer.mark_catching_up()?;
+        }
+        let acknowledged = Arc::new(AtomicU64::new(opened.reader.tail().sequence));
+        let content_key = opened.writer.content_key();
+        let version = catalogue.version().to_owned();
+        let committer = Committer::new(
+            opened.writer,
+            Arc::clone(&store),
+            time.clone(),
+            version,
+            jobs.clone(),
+            Arc::clone(&acknowledged),
+        );
+        let checkpoints = writer.checkpoints();
+        let workers = Workers::start(env, committer, intents_in, writer, jobs_in)?;
+        let ledgers = Ledgers::new(
+            Arc::clone(&catalogue),
+            Arc::clone(&store),
+            opened.reader.clone(),
+            time.clone(),
+            intents,
+            acknowledged,
+            content_key,
+        );
+        Ok(Self { store, ledgers, journal: opened.reader, catalogue, time, report, checkpoints, jobs, workers })
+    }
+
+    /// The own feed, for the link upward.
+    pub fn feed(&self) -> Arc<StoreFeed> {
+        Arc::new(StoreFeed::new(Arc::clone(&self.store), self.journal.clone(), self.time.clone()))
+    }
+
+    /// Takes the jobs of the links below.
+    pub fn child_jobs(&self) -> mpsc::Sender<Job> {
+        self.jobs.clone()
+    }
+
+    /// Resolves with the reason if a worker fails: the node must then stop.
+    pub fn failure(&self) -> impl Future<Output = String> + Send + use<> {
+        let mut failed = self.workers.failed.clone();
+        async move {
+            let reason = failed.wait_for(Option::is_some).await.map(|reason| reason.clone());
+            match reason {
+                Ok(reason) => reason.unwrap_or_default(),
+                // The workers ended as they should.
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.
+    /// All users of the ledgers and of the links must be gone.
+    pub async fn stop(self) -> Result<(), JournalError> {
+        let Self { ledgers, jobs, workers, time, .. } = self;
+        drop(ledgers);
+        workers.committer.finished().await;
+        drop(jobs);
+        workers.writer.finished().await;
+        let failed = workers.failed.borrow().is_some();
+        if let (Ok(mut journal), false) = (workers.journal.await, failed) {
+            let event = Event::Stopped(stored::Stopped {});
+            append(&mut journal, &time, event)?;
+        }
+        Ok(())
+    }
+}
+
+impl Workers {
+    fn start(
+        env: &Env,
+        committer: Committer,
+        intents: mpsc::Receiver<Intent>,
+        writer: Writer,
+        jobs: mpsc::Receiver<Job>,
+    ) -> Result<Self, OpenError> {
+        let (journal_out, journal) = oneshot::channel();
+        let (failed_out, failed) = watch::channel(None);
+        let worker = |source| OpenError::Worker { source };
+        let committer = env
+            .spawn_worker("committer", async move {
+                drop(journal_out.send(committer.run(intents).await));
+            })
+            .map_err(worker)?;
+        let writer = env
+            .spawn_worker("writer", async move {
+                if let Err(error) = writer.run(jobs).await {
+                    tracing::error!(%error, "the index writer failed: the node stops");
+                    failed_out.send_replace(Some(error.to_string()));
+                }
+            })
+            .map_err(worker)?;
+        Ok(Self { committer, writer, journal, failed })
+    }
+}
+
+/// A child's first journal is accepted through the committer. Weak: the writer does not
+/// keep the committer alive.
+fn acceptor(intents: &mpsc::Sender<Intent>) -> Acceptor {
+    let intents = intents.downgrade();
+    Box::new(move |code, opening| {
+        let ChildJob::Open { opening: ref told, .. } = opening else { return Err(opening) };
+        let incarnation = told.incarnation;
+        let Some(intents) = intents.upgrade() else { return Err(opening) };
+        let intent = Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening }));
+        intents.try_send(intent).map_err(|error| match error.into_inner() {
+            Intent::AcceptChild(acceptance) => acceptance.opening,
+            // Only what was sent comes back.
+            _ => ChildJob::Closed { child: code, stream: 0 },
+        })
+    })
+}
+
+/// Journals this start, and the catalogue if it is another: durable before any sequence of
+/// the new epoch is used.
+fn begin(env: &Env, time: &NodeTime, opened: &mut Opened, catalogue: &Catalogue) -> Result<(), OpenError> {
+    let (number, recovered) = opened.store.exclusively(|_, state| (state.history.newest() + 1, state.head.at));
+    let started = stored::Started {
+        number,
+        epoch: env.entropy.number(),
+        recovered_start: recovered.start,
+        recovered_number: recovered.number,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let sequence = append(&mut opened.writer, time, Event::Started(started.clone()))?;
+    let start = crate::feed::history::Start::from_entry(&started, sequence);
+    opened.store.update(|state| state.history.push(start));
+    if refold::is_new(opened.store.index(), catalogue)? {
+        append(&mut opened.writer, time, Event::CatalogueAdopted(refold::adopted(catalogue)))?;
+    }
+    Ok(())
+}
+
+fn append(journal: &mut JournalWriter, time: &NodeTime, event: Event) -> Result<u64, JournalError> {
+    let entry = stored::Entry { at_ms: time.now_ms(), actor: "node".to_owned(), event: Some(event) };
+    let positions = journal.append(&[NewEntry { entry, sealed: None }])?;
+    Ok(positions.last().map_or(0, |position| position.sequence))
+}
+
+/// Folds what the journal has beyond the index.
+fn replay(writer: &mut Writer, journal: &JournalReader, applied: u64) -> Result<(), OpenError> {
+    let mut group = Vec::with_capacity(REPLAY_ENTRIES);
+    for frame in journal.entries_from(applied + 1) {
+        let frame = frame?;
+        group.push(Committed { position: frame.position, entry: frame.entry });
+        if group.len() == REPLAY_ENTRIES {
+            writer.apply(vec![Job::Entries(std::mem::take(&mut group))])?;
+        }
+    }
+    Ok(writer.apply(vec![Job::Entries(group)])?)
+}
+
+impl From<WriterError> for OpenError {
+    fn from(error: WriterError) -> Self {
+        Self::Fold(error.to_string())
+    }
+}

@@ -1,0 +1,203 @@
+//! Opening the journal and the index, and whether they fit each other. The journal is the
+//! truth: an index that does not open, does not fit or fails a check is moved aside and
+//! rebuilt. But an index that is *ahead* of the journal proves that acknowledged entries
+//! were lost: then the node stops, since moving it aside would destroy the proof.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use wuji_proto::stored::{FoldedStart, IndexHead};
+use wuji_proto::{Digest, Incarnation, Sequence, stored, wire};
+
+use super::StateOptions;
+use crate::config::IndexKind;
+use crate::env::{Disk, Env};
+use crate::feed::changes::Changes;
+use crate::feed::group::FeedHead;
+use crate::feed::history::{History, Start};
+use crate::index::memory::MemoryIndex;
+use crate::index::sled::SledIndex;
+use crate::index::{self, Index, IndexError, keys, values};
+use crate::journal::{self, Journal, JournalError, JournalReader, JournalWriter};
+use crate::store::{State, Store};
+use crate::time::NodeTime;
+
+/// Why a node's state could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The index could not follow the journal.
+    #[error("folding the journal: {0}")]
+    Fold(String),
+    /// A damaged index could not be moved out of the way.
+    #[error("moving the index {path} aside: {source}: move or remove it, it is rebuilt from the journal")]
+    MoveAside {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A revision of a measure is not what it was.
+    #[error(
+        "measure {0} is defined otherwise than when it was first used: a revision never changes; give the new \
+         definition the next revision"
+    )]
+    MeasureChanged(String),
+    /// A worker could not be started.
+    #[error("starting a worker thread: {source}: the machine is short of memory or threads")]
+    Worker {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Journal and index, fitting each other; the index may still lack the journal's last entries.
+pub struct Opened {
+    /// Writes the journal.
+    pub writer: JournalWriter,
+    /// Reads it.
+    pub reader: JournalReader,
+    /// The index with the feed's state.
+    pub store: Store,
+    /// The former run did not end with a clean stop.
+    pub unclean: bool,
+    /// Why the index was rebuilt; empty: it was not, or long enough ago.
+    pub rebuilt: String,
+    /// What was cut from the journal's tail; empty: nothing.
+    pub recovered: String,
+}
+
+/// Opens both.
+pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened, OpenError> {
+    let directory = options.directory.join("index");
+    let found = find(options, &directory);
+    let mark = found.as_ref().ok().and_then(|(_, head)| head.as_ref()).map(|head| head.applied);
+    let journal::Opened { writer, reader, recovery } = Journal::open(
+        env,
+        &options.directory.join("journal"),
+        journal::OpenOptions {
+            segment_bytes: options.segment_bytes,
+            code: options.code,
+            index_mark: mark,
+            accept_loss: options.accept_loss,
+        },
+    )?;
+    time.observe(recovery.last_at_ms);
+    let tail = reader.tail().sequence;
+    let clean = recovery.created || recovery.clean_stop && mark.is_some_and(|mark| mark + 1 >= tail);
+    let (index, head) = match found.map_err(|error| error.to_string()).and_then(|(index, head)| {
+        check(index.as_ref(), head.as_ref(), recovery.incarnation, clean)?;
+        Ok((index, head))
+    }) {
+        Ok((index, head)) => (index, head.unwrap_or_default()),
+        Err(reason) => {
+            let reason = if recovery.created { String::new() } else { reason };
+            (renew(env.disk.as_ref(), options, &directory, &reason)?, IndexHead { rebuilt: reason, ..IndexHead::default() })
+        }
+    };
+    if !head.rebuilt.is_empty() {
+        tracing::warn!(reason = head.rebuilt, "rebuilding the index");
+    }
+    let state = State {
+        head: FeedHead {
+            at: Sequence { start: head.head_start, number: head.head_number },
+            digest: Digest { sum: wire::digest_sum(&head.digest), count: head.count },
+        },
+        history: history(index.as_ref(), &reader, head.applied)?,
+        changes: Changes::after(Sequence { start: head.head_start, number: head.head_number }),
+        applied: head.applied,
+        catching_up: false,
+        holding: None,
+    };
+    Ok(Opened {
+        store: Store::new(options.code, recovery.incarnation, index, state),
+        writer,
+        reader,
+        unclean: !clean,
+        rebuilt: head.rebuilt,
+        recovered: recovery.report.unwrap_or_default(),
+    })
+}
+
+type Found = (Box<dyn Index>, Option<IndexHead>);
+
+fn find(options: &StateOptions, directory: &Path) -> Result<Found, IndexError> {
+    let index = open_index(options, directory)?;
+    let head = index.get(&keys::head())?.map(|bytes| values::decode("the index's head", &bytes)).transpose()?;
+    Ok((index, head))
+}
+
+fn open_index(options: &StateOptions, directory: &Path) -> Result<Box<dyn Index>, IndexError> {
+    Ok(match options.index {
+        IndexKind::Memory => Box::new(MemoryIndex::default()),
+        IndexKind::Sled => Box::new(SledIndex::open(directory, options.cache_bytes)?),
+    })
+}
+
+/// Why an index cannot be used with the journal.
+fn check(index: &dyn Index, head: Option<&IndexHead>, incarnation: Incarnation, clean: bool) -> Result<(), String> {
+    let Some(head) = head else {
+        return Err(if index.kind() == "memory" { "it is kept in memory only" } else { "it was lost" }.to_owned());
+    };
+    if head.format != index::FORMAT {
+        return Err(format!("it has format {}, this program writes {}", head.format, index::FORMAT));
+    }
+    if head.incarnation != incarnation.to_bytes() {
+        return Err("it belongs to another journal".to_owned());
+    }
+    if clean { Ok(()) } else { read_all(index, head).map_err(|error| error.to_string()) }
+}
+
+/// Damage often shows only in reading; and the stored digest of the feed must be that of
+/// the stored items, since one that is kept up by differences proves only equal streams.
+fn read_all(index: &dyn Index, head: &IndexHead) -> Result<(), IndexError> {
+    let items = &mut 0_u64;
+    index.scan(&[], None, &mut |key, value| {
+        if keys::parse_item(key).is_some() {
+            values::OwnItem::split(value)?;
+            *items += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if *items == head.count {
+        return Ok(());
+    }
+    Err(IndexError::Damaged(format!("the feed should have {} items and has {items}", head.count)))
+}
+
+/// An empty index in place of one that cannot be used; that is kept aside, one of them.
+fn renew(disk: &dyn Disk, options: &StateOptions, directory: &Path, reason: &str) -> Result<Box<dyn Index>, OpenError> {
+    let aside = directory.with_extension("damaged");
+    let moved = disk.list(directory).and_then(|names| {
+        if names.is_empty() || reason.is_empty() {
+            return disk.remove(directory);
+        }
+        disk.remove(&aside)?;
+        disk.rename(directory, &aside)
+    });
+    moved.map_err(|source| OpenError::MoveAside { path: directory.to_owned(), source })?;
+    Ok(open_index(options, directory)?)
+}
+
+/// The starts that the index knows, and those that the journal has beyond it.
+fn history(index: &dyn Index, journal: &JournalReader, applied: u64) -> Result<History, OpenError> {
+    let mut history = History::default();
+    let prefix = keys::starts();
+    index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |_, value| {
+        history.push(Start::from_stored(&values::decode::<FoldedStart>("a start", value)?));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for frame in journal.entries_from(applied + 1) {
+        let frame = frame?;
+        if let Some(stored::entry::Event::Started(started)) = &frame.entry.event {
+            history.push(Start::from_entry(started, frame.position.sequence));
+        }
+    }
+    Ok(history)
+}

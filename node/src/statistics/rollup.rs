@@ -1,0 +1,273 @@
+//! Roll-up: what links contribute to the node's own totals. Pure over a [`Group`]; it never
+//! asks the catalogue, so unknown measures are summed and passed on.
+//!
+//! A child's own scope comes by day: each such cell adds to this unit's day, and to the
+//! child's month. Deeper scopes come by month and are summed over the links that bring
+//! them, so that a unit that moved is not erased by its old parent.
+
+use std::collections::BTreeMap;
+
+use wuji_proto::{AMOUNT_MAX, CellKey, Digest, DivisionCode, Grain, ItemKey, Period, v1};
+
+use crate::feed::group::Group;
+use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
+use crate::index::keys::{self, Link};
+use crate::index::values::HeldItem;
+use crate::index::{IndexError, Pair};
+
+/// The own totals that a cell on the link of `child` adds to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// This unit's own day; only cells of the child's own scope add to it.
+    pub own_day: Option<CellKey>,
+    /// The cell's scope by month.
+    pub month: CellKey,
+}
+
+impl Targets {
+    /// `None` if the cell has no business on this link: this unit's own scope, the child's
+    /// by month, or a deeper unit's by day.
+    pub fn of(own: DivisionCode, child: DivisionCode, cell: &CellKey) -> Option<Self> {
+        let of_child = cell.scope == child;
+        let wanted = if of_child { Grain::Day } else { Grain::Month };
+        if cell.scope == own || cell.period.grain() != wanted {
+            return None;
+        }
+        Some(Self {
+            own_day: of_child.then(|| CellKey { scope: own, ..cell.clone() }),
+            month: CellKey { period: cell.period.within(Grain::Month), ..cell.clone() },
+        })
+    }
+
+    fn each(&self) -> impl Iterator<Item = &CellKey> {
+        self.own_day.iter().chain([&self.month])
+    }
+}
+
+/// Adds what the node itself counts, from its own entries.
+pub fn add_own(group: &mut Group<'_>, cell: &CellKey, amount: i64) -> Result<(), IndexError> {
+    if group.own.tier().has_children() {
+        // Kept apart from the children's, so that the total can be recomputed from its parts.
+        let key = keys::held(Link::Unit(group.own), &cell.to_bytes());
+        let sum = contributed(group, &key)?.saturating_add(amount);
+        group.draft.put(key, HeldItem { aside: false, value: ItemValue::Amount(sum) }.to_bytes());
+    }
+    group.add(cell, amount)
+}
+
+/// Adds to a cell that the node's registry contributes for a planned child.
+pub fn add_registry(group: &mut Group<'_>, cell: &CellKey, amount: i64) -> Result<(), IndexError> {
+    let key = keys::held(Link::Registry, &cell.to_bytes());
+    let sum = contributed(group, &key)?.saturating_add(amount);
+    group.draft.put(key, HeldItem { aside: false, value: ItemValue::Amount(sum) }.to_bytes());
+    add_to_targets(group, cell.scope, cell, amount)
+}
+
+fn add_to_targets(group: &mut Group<'_>, child: DivisionCode, cell: &CellKey, amount: i64) -> Result<(), IndexError> {
+    match Targets::of(group.own, child, cell) {
+        Some(targets) => targets.each().try_for_each(|target| group.add(target, amount)),
+        None => Ok(()),
+    }
+}
+
+/// What a link's items add up to, apart from their amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Digest of all items of the link.
+    pub digest: Digest,
+    /// Items set aside as malformed, ever.
+    pub malformed: u64,
+}
+
+/// A child's link being changed in a group.
+pub struct Intake<'g, 'a> {
+    group: &'g mut Group<'a>,
+    child: DivisionCode,
+    hasher: &'g ItemHasher,
+    holding: Holding,
+}
+
+/// A range of item keys: from the first up to and without the second, `None` being the end.
+pub type KeyRange<'r> = (&'r [u8], Option<&'r [u8]>);
+
+impl<'g, 'a> Intake<'g, 'a> {
+    /// `holding` is what the link adds up to before.
+    pub fn new(group: &'g mut Group<'a>, child: DivisionCode, hasher: &'g ItemHasher, holding: Holding) -> Self {
+        Self { group, child, hasher, holding }
+    }
+
+    /// What the link adds up to now.
+    pub fn holding(&self) -> Holding {
+        self.holding
+    }
+
+    /// Takes items of the child's feed: each replaces what the link held, and the totals
+    /// move by the difference in the same batch.
+    pub fn take(&mut self, items: Vec<FeedItem>) -> Result<(), IndexError> {
+        for item in items {
+            let key = self.key(&item.key);
+            let before = self.group.draft.get(&key)?;
+            let former = before.as_deref().map(HeldItem::from_bytes).transpose()?.map_or(0, |held| held.amount());
+            let parsed = ItemKey::from_bytes(&item.key).ok();
+            let now = self.judge(parsed.as_ref(), item.value, former)?;
+            self.store(&item.key, before.as_deref(), Some(&now));
+            match (parsed, &now.value) {
+                (Some(ItemKey::Cell(cell)), _) => {
+                    add_to_targets(self.group, self.child, &cell, now.amount().saturating_sub(former))?;
+                }
+                (Some(ItemKey::Unit(code)), ItemValue::Unit(entry)) if !now.aside => {
+                    self.group.publish_unit(code, entry.clone())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a range of what the link holds exactly the given items: what they do not name
+    /// goes. The totals touched are recomputed as sums of their parts, never by difference:
+    /// the walk is the remedy for a difference that went wrong.
+    pub fn replace(&mut self, range: KeyRange<'_>, items: Vec<FeedItem>) -> Result<(), IndexError> {
+        let mut former: BTreeMap<_, _> = self.held(range)?.into_iter().collect();
+        let mut touched = Vec::new();
+        for item in items {
+            let before = former.remove(&item.key);
+            let amount = before.as_deref().map(HeldItem::from_bytes).transpose()?.map_or(0, |held| held.amount());
+            let parsed = ItemKey::from_bytes(&item.key).ok();
+            let now = self.judge(parsed.as_ref(), item.value, amount)?;
+            if before.as_deref() != Some(&now.to_bytes()) {
+                self.store(&item.key, before.as_deref(), Some(&now));
+                touched.extend(parsed.map(|key| (key, Some(now))));
+            }
+        }
+        for (key, before) in former {
+            self.store(&key, Some(&before), None);
+            touched.extend(ItemKey::from_bytes(&key).ok().map(|key| (key, None)));
+        }
+        touched.into_iter().try_for_each(|(key, now)| self.retotal(key, now))
+    }
+
+    /// The digest of what the link holds in a range.
+    pub fn range_digest(&self, range: KeyRange<'_>) -> Result<Digest, IndexError> {
+        let held = self.held(range)?;
+        Ok(held.iter().fold(Digest::default(), |digest, (key, value)| {
+            digest.with(self.hasher.hash(key, HeldItem::value_bytes(value)))
+        }))
+    }
+
+    /// Recomputes what an item of a replaced range adds to.
+    fn retotal(&mut self, key: ItemKey, now: Option<HeldItem>) -> Result<(), IndexError> {
+        match key {
+            ItemKey::Cell(cell) => match Targets::of(self.group.own, self.child, &cell) {
+                Some(targets) => targets.each().try_for_each(|target| {
+                    let sum = sum_of_parts(self.group, target)?;
+                    self.group.set(target, sum)
+                }),
+                None => Ok(()),
+            },
+            ItemKey::Unit(code) => match now {
+                Some(HeldItem { aside: true, .. }) => Ok(()),
+                Some(HeldItem { value: ItemValue::Unit(entry), .. }) => self.group.publish_unit(code, entry),
+                _ => self.group.publish_unit(code, v1::UnitEntry::default()),
+            },
+        }
+    }
+
+    fn key(&self, item: &[u8]) -> Vec<u8> {
+        keys::held(Link::Unit(self.child), item)
+    }
+
+    fn held(&self, (from, to): KeyRange<'_>) -> Result<Vec<Pair>, IndexError> {
+        let end = match to {
+            Some(to) => Some(self.key(to)),
+            None => keys::after(&keys::held_by(Link::Unit(self.child))),
+        };
+        let pairs = self.group.draft.range(&self.key(from), end.as_deref())?;
+        Ok(pairs.into_iter().filter_map(|(key, value)| Some((keys::parse_held(&key)?.to_vec(), value))).collect())
+    }
+
+    /// What an item is here: taken, or set aside because it makes no sense on this link or
+    /// would carry a total out of range.
+    fn judge(&mut self, key: Option<&ItemKey>, value: ItemValue, former: i64) -> Result<HeldItem, IndexError> {
+        let fits = match (key, &value) {
+            (Some(ItemKey::Unit(code)), ItemValue::Unit(_)) => self.may_name(*code)?,
+            (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) => {
+                let difference = amount.saturating_sub(former);
+                match Targets::of(self.group.own, self.child, cell) {
+                    Some(targets) => targets.each().try_fold(true, |fits, target| {
+                        let sum = self.group.total(target)?.saturating_add(difference);
+                        Ok::<_, IndexError>(fits && sum.unsigned_abs() <= AMOUNT_MAX.unsigned_abs())
+                    })?,
+                    None => false,
+                }
+            }
+            _ => false,
+        };
+        Ok(HeldItem { aside: !fits, value })
+    }
+
+    /// A child speaks for itself and those below it, not for this unit or its siblings.
+    fn may_name(&self, code: DivisionCode) -> Result<bool, IndexError> {
+        let sibling = code != self.child && self.group.draft.get(&keys::child(code))?.is_some();
+        Ok(code != self.group.own && !sibling)
+    }
+
+    fn store(&mut self, item: &[u8], before: Option<&[u8]>, now: Option<&HeldItem>) {
+        let digest = &mut self.holding.digest;
+        if let Some(before) = before {
+            *digest = digest.without(self.hasher.hash(item, HeldItem::value_bytes(before)));
+        }
+        match now {
+            Some(now) => {
+                *digest = digest.with(self.hasher.hash(item, &now.value.to_bytes()));
+                self.holding.malformed += u64::from(now.aside);
+                let key = self.key(item);
+                self.group.draft.put(key, now.to_bytes());
+            }
+            None => self.group.draft.remove(self.key(item)),
+        }
+    }
+}
+
+/// An own total as the sum of what every link contributes to it.
+pub fn sum_of_parts(group: &Group<'_>, total: &CellKey) -> Result<i64, IndexError> {
+    let children = children(group)?;
+    if total.scope == group.own {
+        let mut sum = contributed(group, &keys::held(Link::Unit(group.own), &total.to_bytes()))?;
+        for child in children {
+            sum = sum.saturating_add(of_direct_child(group, &CellKey { scope: child, ..total.clone() })?);
+        }
+        return Ok(sum);
+    }
+    let mut sum = 0_i64;
+    for child in &children {
+        if *child != total.scope {
+            sum = sum.saturating_add(contributed(group, &keys::held(Link::Unit(*child), &total.to_bytes()))?);
+        }
+    }
+    if children.contains(&total.scope) {
+        let mut day = Period::day(total.period.first_day());
+        while day.first_day() <= total.period.last_day() {
+            sum = sum.saturating_add(of_direct_child(group, &CellKey { period: day, ..total.clone() })?);
+            day = day.next();
+        }
+    }
+    Ok(sum)
+}
+
+/// A day of a direct child: as it tells, and as the registry adds.
+fn of_direct_child(group: &Group<'_>, day: &CellKey) -> Result<i64, IndexError> {
+    let item = day.to_bytes();
+    let told = contributed(group, &keys::held(Link::Unit(day.scope), &item))?;
+    Ok(told.saturating_add(contributed(group, &keys::held(Link::Registry, &item))?))
+}
+
+fn children(group: &Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
+    let prefix = keys::children();
+    let pairs = group.draft.range(&prefix, keys::after(&prefix).as_deref())?;
+    Ok(pairs.iter().filter_map(|(key, _)| keys::parse_child(key)).collect())
+}
+
+fn contributed(group: &Group<'_>, key: &[u8]) -> Result<i64, IndexError> {
+    Ok(group.draft.get(key)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?.map_or(0, |held| held.amount()))
+}

@@ -1,0 +1,317 @@
+//! The one writer of the index: folds journal groups and children's frames into atomic
+//! batches, many at a time, and lets readers see each batch whole.
+//!
+//! * [`children`]: who may send, on which stream; what a frame came to.
+//! * [`hold`]: after an unclean stop nothing goes upward until the children are heard.
+
+pub mod children;
+pub mod hold;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use wuji_proto::{DivisionCode, stored, v1};
+
+use crate::catalogue::Catalogue;
+use crate::feed::exchange::ChildJob;
+use crate::feed::group::{FeedHead, Group};
+use crate::feed::history::Start;
+use crate::fold::{Committed, Fold, FoldError};
+use crate::index::{IndexError, keys};
+use crate::store::Store;
+use crate::time::NodeTime;
+use children::{Answer, Children};
+use hold::Hold;
+
+/// Jobs that may wait for the writer; senders wait beyond.
+pub const JOBS_MAX: usize = 256;
+
+/// Entries and items that one batch takes at most, but for its last job.
+const BATCH_WEIGHT_MAX: usize = 8_192;
+
+/// How often the writer looks after its holds and checkpoints.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What the writer is asked to do.
+pub enum Job {
+    /// Entries that are on disk, in journal order.
+    Entries(Vec<Committed>),
+    /// Something of a child.
+    Child(ChildJob),
+    /// An entry that lets a child in, with the opening that waited for it.
+    Accepted(Committed, ChildJob),
+    /// Apply all before this, make it safe, and say so.
+    Checkpoint(oneshot::Sender<Result<(), IndexError>>),
+}
+
+impl Job {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Entries(entries) => entries.len(),
+            Self::Child(job) => children::weight(job),
+            Self::Accepted(..) | Self::Checkpoint(_) => 1,
+        }
+    }
+}
+
+/// Why the writer stopped. The node stops with it: an index that cannot be written is
+/// rebuilt at the next start.
+#[derive(Debug, Error)]
+pub enum WriterError {
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// An entry does not fit.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// Asks for a child's incarnation to be accepted in the journal, with the opening that
+/// waits for it. False: not now, the child may try again.
+pub type Acceptor = Box<dyn Fn(DivisionCode, ChildJob) -> Result<(), ChildJob> + Send>;
+
+/// The writer's parts.
+pub struct Writer {
+    store: Arc<Store>,
+    catalogue: Arc<Catalogue>,
+    time: NodeTime,
+    children: Children,
+    hold: Hold,
+    /// Not empty after a rebuild, until every child was complete.
+    rebuilt: String,
+    checkpoint_every: Duration,
+    checkpointed: Arc<watch::Sender<i64>>,
+    dirty: bool,
+}
+
+/// What the writer is started with.
+pub struct WriterOptions {
+    /// Why the index was rebuilt; empty: it was not, or every child was complete since.
+    pub rebuilt: String,
+    /// Children may have sent what an unclean stop lost: hold the feed back so long.
+    pub hold: Duration,
+    /// Time between checkpoints of a changing index.
+    pub checkpoint_every: Duration,
+}
+
+impl Writer {
+    /// A writer over a store whose index is folded up to its state.
+    pub fn new(
+        store: Arc<Store>,
+        catalogue: Arc<Catalogue>,
+        time: NodeTime,
+        options: WriterOptions,
+        acceptor: Acceptor,
+    ) -> Result<Self, IndexError> {
+        let children = Children::read(&store, acceptor)?;
+        let hold = Hold::new(options.hold, !options.rebuilt.is_empty());
+        let checkpointed = Arc::new(watch::Sender::new(time.now_ms()));
+        Ok(Self {
+            store,
+            catalogue,
+            time,
+            children,
+            hold,
+            rebuilt: options.rebuilt,
+            checkpoint_every: options.checkpoint_every,
+            checkpointed,
+            dirty: true,
+        })
+    }
+
+    /// When the last checkpoint was made, milliseconds since 1970.
+    pub fn checkpoints(&self) -> watch::Receiver<i64> {
+        self.checkpointed.subscribe()
+    }
+
+    /// Works until all senders are gone, then makes a last checkpoint. Blocks: to be run by
+    /// [`crate::env::Env::spawn_worker`].
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<(), WriterError> {
+        self.look_after_hold();
+        let mut tick = tokio::time::interval(TICK);
+        let mut checkpoint = tokio::time::interval(self.checkpoint_every);
+        loop {
+            tokio::select! {
+                biased;
+                _ = checkpoint.tick() => self.checkpoint()?,
+                _ = tick.tick() => self.look_after_hold(),
+                job = jobs.recv() => match job {
+                    Some(first) => self.batch(first, &mut jobs)?,
+                    None => return Ok(self.checkpoint()?),
+                },
+            }
+        }
+    }
+
+    /// Takes what waits, up to a batch.
+    fn batch(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Result<(), WriterError> {
+        let mut weight = first.weight();
+        let mut batch = vec![first];
+        while weight < BATCH_WEIGHT_MAX
+            && let Ok(job) = jobs.try_recv()
+        {
+            weight += job.weight();
+            batch.push(job);
+        }
+        self.apply(batch)
+    }
+
+    /// Applies jobs as one batch of the index, then answers them.
+    pub fn apply(&mut self, batch: Vec<Job>) -> Result<(), WriterError> {
+        let catalogue = Arc::clone(&self.catalogue);
+        let mut pass = Pass::default();
+        self.group(&mut pass, |writer, group, pass| {
+            let mut fold = Fold::new(&catalogue);
+            for job in batch {
+                writer.job(job, group, &mut fold, pass)?;
+            }
+            Ok(fold.finish(group)?)
+        })?;
+        pass.answers.into_iter().for_each(Answer::send);
+        if !pass.checkpoints.is_empty() {
+            self.checkpoint()?;
+        }
+        pass.checkpoints.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+        Ok(())
+    }
+
+    /// One batch of changes that are neither an entry's nor a child's.
+    pub fn batch_of(&mut self, work: impl FnOnce(&mut Group<'_>) -> Result<(), IndexError>) -> Result<(), WriterError> {
+        self.group(&mut Pass::default(), |_, group, _| Ok(work(group)?))
+    }
+
+    /// Makes the own directory entry known.
+    pub fn introduce(&mut self, entry: v1::UnitEntry) -> Result<(), WriterError> {
+        let own = self.store.own;
+        self.batch_of(|group| group.publish_unit(own, entry))
+    }
+
+    /// After an unclean stop: what the children sent last may be lost here.
+    pub fn mark_catching_up(&mut self) -> Result<(), WriterError> {
+        let mut marked = Vec::new();
+        self.group(&mut Pass::default(), |writer, group, _| {
+            marked = children::mark_catching_up(group)?;
+            writer.children.caught_out(&marked);
+            Ok(())
+        })
+    }
+
+    fn group(
+        &mut self,
+        pass: &mut Pass,
+        work: impl FnOnce(&mut Self, &mut Group<'_>, &mut Pass) -> Result<(), WriterError>,
+    ) -> Result<(), WriterError> {
+        let (head, before) = {
+            let view = self.store.view();
+            (current_start(view.state.head, view.state.history.newest()), view.state.applied)
+        };
+        pass.applied = before;
+        let store = Arc::clone(&self.store);
+        let mut group = Group::new(store.index(), store.own, head, &store.hasher);
+        work(self, &mut group, pass)?;
+        let head = group.settle();
+        if group.draft.is_empty() && pass.applied == before {
+            return Ok(());
+        }
+        if self.children.all_complete() {
+            self.rebuilt.clear();
+        }
+        group.draft.put(keys::head(), self.index_head(head, pass.applied));
+        let (writes, moved) = group.finish();
+        let (catching_up, holding) = self.upward();
+        store.commit(&writes, moved, |state| {
+            state.head = head;
+            state.applied = pass.applied;
+            state.catching_up = catching_up;
+            state.holding = holding;
+            pass.starts.iter().for_each(|start| state.history.push(*start));
+        })?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn job(&mut self, job: Job, group: &mut Group<'_>, fold: &mut Fold<'_>, pass: &mut Pass) -> Result<(), WriterError> {
+        match job {
+            Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
+            Job::Child(job) => Ok(self.children.job(job, group, &self.time, &mut pass.answers)?),
+            Job::Accepted(entry, opening) => {
+                pass.entry(group, fold, &entry)?;
+                Ok(self.children.job(opening, group, &self.time, &mut pass.answers)?)
+            }
+            Job::Checkpoint(reply) => {
+                pass.checkpoints.push(reply);
+                Ok(())
+            }
+        }
+    }
+
+    fn index_head(&self, head: FeedHead, applied: u64) -> Vec<u8> {
+        prost::Message::encode_to_vec(&stored::IndexHead {
+            format: crate::index::FORMAT,
+            applied,
+            head_start: head.at.start,
+            head_number: head.at.number,
+            digest: head.digest.sum.to_le_bytes().to_vec(),
+            count: head.digest.count,
+            incarnation: self.store.incarnation.to_bytes().to_vec(),
+            rebuilt: self.rebuilt.clone(),
+        })
+    }
+
+    /// Whether complete marks are withheld, and why nothing is pushed at all.
+    fn upward(&self) -> (bool, Option<String>) {
+        (!self.children.all_complete(), self.hold.reason(&self.children))
+    }
+
+    fn look_after_hold(&mut self) {
+        let (catching_up, holding) = self.upward();
+        if self.store.view().state.holding != holding {
+            tracing::info!(holding = holding.as_deref().unwrap_or("over"), "holding the feed back");
+            self.store.update(|state| {
+                state.holding = holding;
+                state.catching_up = catching_up;
+            });
+        }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), IndexError> {
+        if std::mem::take(&mut self.dirty) {
+            self.store.index().checkpoint()?;
+            self.children.made_safe();
+            self.checkpointed.send_replace(self.time.now_ms());
+        }
+        Ok(())
+    }
+}
+
+/// New changes get sequences of the newest start, from 1.
+fn current_start(head: FeedHead, newest: u32) -> FeedHead {
+    let at = if head.at.start == newest { head.at } else { wuji_proto::Sequence { start: newest, number: 0 } };
+    FeedHead { at, ..head }
+}
+
+/// What one batch gathers besides its group.
+#[derive(Default)]
+struct Pass {
+    applied: u64,
+    starts: Vec<Start>,
+    answers: Vec<Answer>,
+    checkpoints: Vec<oneshot::Sender<Result<(), IndexError>>>,
+}
+
+impl Pass {
+    fn entry(&mut self, group: &mut Group<'_>, fold: &mut Fold<'_>, entry: &Committed) -> Result<(), WriterError> {
+        let sequence = entry.position.sequence;
+        if sequence <= self.applied {
+            return Ok(());
+        }
+        fold.entry(group, entry)?;
+        if let Some(stored::entry::Event::Started(started)) = &entry.entry.event {
+            self.starts.push(Start::from_entry(started, sequence));
+        }
+        self.applied = sequence;
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! The children on the writer's side: one stream each, a newer one fences the older; what
+//! a frame came to is answered once it is in the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::oneshot;
+use wuji_proto::{DivisionCode, Watermark, stored};
+
+use super::Acceptor;
+use crate::feed::child::Child;
+use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
+use crate::feed::group::Group;
+use crate::feed::intake::{self, Verdict};
+use crate::feed::item::ItemHasher;
+use crate::index::{IndexError, keys};
+use crate::store::Store;
+use crate::time::NodeTime;
+
+/// How much work a job is, in items.
+pub fn weight(job: &ChildJob) -> usize {
+    match job {
+        ChildJob::Frame { frame: ChildFrame::Batch { items, .. }, .. }
+        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len().max(1),
+        _ => 1,
+    }
+}
+
+/// An answer that waits until its batch is in the index.
+pub enum Answer {
+    /// To an opening.
+    Opened(oneshot::Sender<Result<ChildWelcome, Refusal>>, Result<ChildWelcome, Refusal>),
+    /// To a frame.
+    Frame(oneshot::Sender<FrameOutcome>, FrameOutcome),
+}
+
+impl Answer {
+    /// Sends it; a link that has gone meanwhile does not matter.
+    pub fn send(self) {
+        match self {
+            Self::Opened(reply, answer) => drop(reply.send(answer)),
+            Self::Frame(reply, outcome) => drop(reply.send(outcome)),
+        }
+    }
+}
+
+/// What the writer knows of the children beyond the index.
+pub struct Children {
+    acceptor: Acceptor,
+    streams: BTreeMap<DivisionCode, StreamId>,
+    hashers: BTreeMap<DivisionCode, ItemHasher>,
+    catching_up: BTreeSet<DivisionCode>,
+    applied: BTreeMap<DivisionCode, Watermark>,
+    safe: BTreeMap<DivisionCode, Watermark>,
+}
+
+impl Children {
+    /// Reads the marks from the index.
+    pub fn read(store: &Store, acceptor: Acceptor) -> Result<Self, IndexError> {
+        let mut catching_up = BTreeSet::new();
+        let mut safe = BTreeMap::new();
+        let prefix = keys::children();
+        store.index().scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+            let child = Child::from_bytes(value)?;
+            if let Some(code) = keys::parse_child(key) {
+                safe.insert(code, child.low);
+                if child.catching_up {
+                    catching_up.insert(code);
+                }
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        })?;
+        let (streams, hashers) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe })
+    }
+
+    /// Children that have yet to show a complete mark.
+    pub fn catching_up(&self) -> &BTreeSet<DivisionCode> {
+        &self.catching_up
+    }
+
+    /// Whether none has.
+    pub fn all_complete(&self) -> bool {
+        self.catching_up.is_empty()
+    }
+
+    /// These have yet to show a complete mark.
+    pub fn caught_out(&mut self, marked: &[DivisionCode]) {
+        self.catching_up.extend(marked);
+    }
+
+    /// A checkpoint covers everything applied.
+    pub fn made_safe(&mut self) {
+        self.safe.clone_from(&self.applied);
+    }
+
+    /// Does a job in the group; its answer waits for the batch.
+    pub fn job(
+        &mut self,
+        job: ChildJob,
+        group: &mut Group<'_>,
+        time: &NodeTime,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), IndexError> {
+        match job {
+            ChildJob::Open { opening, stream, reply } => self.open(opening, stream, reply, group, answers)?,
+            ChildJob::Frame { child, stream, frame, reply } => {
+                let outcome = self.frame(child, stream, frame, group, time.now_ms())?;
+                answers.push(Answer::Frame(reply, outcome));
+            }
+            ChildJob::Closed { child, stream } => {
+                if self.streams.get(&child) == Some(&stream) {
+                    self.streams.remove(&child);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        opening: ChildOpening,
+        stream: StreamId,
+        reply: oneshot::Sender<Result<ChildWelcome, Refusal>>,
+        group: &mut Group<'_>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), IndexError> {
+        let code = opening.code;
+        let refuse = |reason: String, held| Err(Refusal { reason, held });
+        let answer = match Child::read(&group.draft, code)? {
+            None => refuse(
+                format!("{code} is not planned at {}: its operator runs `wuji child register {code}` there", group.own),
+                true,
+            ),
+            Some(child) => match child.incarnation {
+                None => {
+                    let job = ChildJob::Open { opening, stream, reply };
+                    if let Err(ChildJob::Open { reply, .. }) = (self.acceptor)(code, job) {
+                        let busy = refuse("the parent is busy: try again".to_owned(), false);
+                        answers.push(Answer::Opened(reply, busy));
+                    }
+                    return Ok(());
+                }
+                Some(known) if known != opening.incarnation => refuse(
+                    format!(
+                        "{code} comes with another journal ({}) than the one accepted ({known}): was it replaced or \
+                         restored? Nothing is taken from it until an operator of {} decides",
+                        opening.incarnation, group.own
+                    ),
+                    true,
+                ),
+                Some(known) => {
+                    self.streams.insert(code, stream);
+                    self.hashers.insert(code, ItemHasher::new(code, known));
+                    store_starts(group, &opening)?;
+                    Ok(ChildWelcome {
+                        low: child.low,
+                        high: child.high,
+                        walk: child.walk.map(|walk| (walk.next_key, walk.began)),
+                        anchor: child.anchor,
+                    })
+                }
+            },
+        };
+        answers.push(Answer::Opened(reply, answer));
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        code: DivisionCode,
+        stream: StreamId,
+        frame: ChildFrame,
+        group: &mut Group<'_>,
+        now_ms: i64,
+    ) -> Result<FrameOutcome, IndexError> {
+        let hasher = self.hashers.get(&code).filter(|_| self.streams.get(&code) == Some(&stream));
+        let (Some(hasher), Some(mut child)) = (hasher, Child::read(&group.draft, code)?) else {
+            let reason = "a newer connection has taken over".to_owned();
+            return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
+        };
+        let before = child.clone();
+        let verdict = intake::apply(group, code, &mut child, hasher, frame, now_ms)?;
+        if child != before {
+            child.write(&mut group.draft, code);
+        }
+        if !child.catching_up {
+            self.catching_up.remove(&code);
+        }
+        self.applied.insert(code, child.low);
+        let safe = self.safe.get(&code).copied().unwrap_or_default();
+        Ok(match verdict {
+            Verdict::Taken { equal } => FrameOutcome::Applied { applied: child.low, safe, equal },
+            Verdict::Range { agreed } => FrameOutcome::Range { agreed },
+            Verdict::Close(refusal) => {
+                self.streams.remove(&code);
+                FrameOutcome::Close(refusal)
+            }
+        })
+    }
+}
+
+/// Marks every child that ever connected as catching up.
+pub fn mark_catching_up(group: &mut Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
+    let prefix = keys::children();
+    let mut marked = Vec::new();
+    for (key, value) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+        let mut child = Child::from_bytes(&value)?;
+        if let Some(code) = keys::parse_child(&key).filter(|_| child.incarnation.is_some()) {
+            child.catching_up = true;
+            child.write(&mut group.draft, code);
+            marked.push(code);
+        }
+    }
+    Ok(marked)
+}
+
+/// Keeps the child's starts: a restored child is recognised by them.
+fn store_starts(group: &mut Group<'_>, opening: &ChildOpening) -> Result<(), IndexError> {
+    for start in &opening.starts {
+        let key = keys::child_start(opening.code, start.number);
+        let value = stored::Start { number: start.number, epoch: start.epoch, sequence: start.sequence };
+        let bytes = prost::Message::encode_to_vec(&value);
+        if group.draft.get(&key)?.as_ref() != Some(&bytes) {
+            group.draft.put(key, bytes);
+        }
+    }
+    Ok(())
+}
