@@ -4,7 +4,9 @@
 //! The modules, in the order in which data flows through them:
 //!
 //! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`journal`]: the truth that the node owns: segments, frames, hash chain, recovery.
 //! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 
 pub mod env;
 pub mod feed;
+pub mod journal;
