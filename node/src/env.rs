@@ -2,15 +2,19 @@
 //! background workers run. Nothing else in the crate reads the wall clock, draws a random
 //! number, or touches a journal's files.
 
-use std::fs::{self, File, OpenOptions};
+use std::any::Any;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::future::Future;
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rand::Rng;
 use tokio::task::JoinHandle;
+
+#[cfg(test)]
+pub(crate) mod double;
 
 /// Milliseconds in a second.
 pub const SECOND_MS: i64 = 1_000;
@@ -50,7 +54,16 @@ pub trait Disk: Send + Sync {
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
     /// Bytes that can still be written below this directory.
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
+    /// The permission bits of a file, such as 0o600; an error of kind `NotFound` if it is missing.
+    fn mode(&self, path: &Path) -> io::Result<u32>;
+    /// Takes a file's lock, making the file if it is not there. It is held until the guard
+    /// is dropped or the process ends. If another holds it: an error of kind `WouldBlock`
+    /// whose text names the holder.
+    fn lock(&self, path: &Path) -> io::Result<DiskLock>;
 }
+
+/// Holds a lock of [`Disk::lock`] until it is dropped.
+pub type DiskLock = Box<dyn Any + Send + Sync>;
 
 /// An open file. Reads and writes carry their own offset, so threads can share it.
 pub trait DiskFile: Send + Sync {
@@ -188,6 +201,30 @@ impl Disk for LocalDisk {
     fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
         let volume = rustix::fs::statvfs(directory)?;
         Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+    }
+
+    fn mode(&self, path: &Path) -> io::Result<u32> {
+        Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                write!(file, "process {}", std::process::id())?;
+                Ok(Box::new(file))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The holder may not have written its name yet, or in bytes we cannot read.
+                let _ = file.read_to_string(&mut holder);
+                let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
+                Err(io::Error::new(io::ErrorKind::WouldBlock, holder))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 
