@@ -12,6 +12,7 @@
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
+//! * [`config`], [`telemetry`], [`retry`]: how a node is set up, watched, and tries again.
 //! * [`state`]: all of these, opened and at work.
 
 pub mod catalogue;
@@ -21,9 +22,12 @@ pub mod feed;
 pub mod fold;
 pub mod index;
 pub mod journal;
+pub mod link;
 pub mod ledger;
 pub mod state;
 pub mod statistics;
+pub mod retry;
 pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod writer;

@@ -125,7 +125,7 @@ impl NodeState {
             writer.mark_catching_up()?;
         }
         let acknowledged = Arc::new(AtomicU64::new(opened.reader.tail().sequence));
-        let content_key = opened.writer.content_key();
+        let content_key = opened.reader.content_key();
         let version = catalogue.version().to_owned();
         let committer = Committer::new(
             opened.writer,

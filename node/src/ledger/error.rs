@@ -66,6 +66,9 @@ pub enum LedgerError {
     /// The journal could not be read.
     #[error(transparent)]
     Read(#[from] JournalError),
+    /// The index points at another entry.
+    #[error("the index does not point at the values of record {0}: the node rebuilds it at the next start")]
+    Misplaced(RecordId),
     /// The node is stopping.
     #[error("the node is stopping: try again when it is back")]
     Stopping,

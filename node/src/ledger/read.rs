@@ -9,7 +9,6 @@ use wuji_proto::{RecordId, v1};
 use super::{LedgerError, Ledgers};
 use crate::catalogue::Values;
 use crate::index::{keys, values};
-use crate::journal::JournalError;
 
 /// Records that a page holds at most.
 pub const PAGE_MAX: usize = 1_000;
@@ -98,7 +97,7 @@ impl Ledgers {
         let mut record_values: Values = match &frame.entry.event {
             Some(Event::Submitted(submitted)) => submitted.values.clone(),
             Some(Event::Amended(amended)) => amended.values.clone(),
-            _ => return Err(JournalError::misplaced(head.values_segment, head.values_offset, id).into()),
+            _ => return Err(LedgerError::Misplaced(id)),
         };
         if let Some(sealed) = self.journal.unseal(&frame)? {
             record_values.extend(sealed.values);

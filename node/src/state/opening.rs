@@ -19,7 +19,7 @@ use crate::feed::history::{History, Start};
 use crate::index::memory::MemoryIndex;
 use crate::index::sled::SledIndex;
 use crate::index::{self, Index, IndexError, keys, values};
-use crate::journal::{self, Journal, JournalError, JournalReader, JournalWriter};
+use crate::journal::{self, JournalError, JournalReader, JournalWriter};
 use crate::store::{State, Store};
 use crate::time::NodeTime;
 
@@ -78,16 +78,14 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     let directory = options.directory.join("index");
     let found = find(options, &directory);
     let mark = found.as_ref().ok().and_then(|(_, head)| head.as_ref()).map(|head| head.applied);
-    let journal::Opened { writer, reader, recovery } = Journal::open(
-        env,
-        &options.directory.join("journal"),
-        journal::OpenOptions {
-            segment_bytes: options.segment_bytes,
-            code: options.code,
-            index_mark: mark,
-            accept_loss: options.accept_loss,
-        },
-    )?;
+    let journal_options = journal::OpenOptions {
+        code: options.code,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        segment_bytes: options.segment_bytes,
+        index_mark: found.as_ref().ok().and_then(|(_, head)| index_mark(head.as_ref()?)),
+        accept_loss: options.accept_loss,
+    };
+    let journal::Opened { writer, reader, recovery } = journal::open(env, &options.directory, &journal_options)?;
     time.observe(recovery.last_at_ms);
     let tail = reader.tail().sequence;
     let clean = recovery.created || recovery.clean_stop && mark.is_some_and(|mark| mark + 1 >= tail);
@@ -123,6 +121,12 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         rebuilt: head.rebuilt,
         recovered: recovery.report.unwrap_or_default(),
     })
+}
+
+/// What the index proves of the journal.
+fn index_mark(head: &IndexHead) -> Option<journal::IndexMark> {
+    let incarnation = Incarnation::from_slice(&head.incarnation)?;
+    Some(journal::IndexMark { sequence: head.applied, incarnation })
 }
 
 type Found = (Box<dyn Index>, Option<IndexHead>);
