@@ -111,6 +111,19 @@ impl Env {
         }
     }
 
+    /// Runs work that blocks for a moment (the index, the journal) off the async workers.
+    /// `None`: it panicked, or the node is going down.
+    pub async fn blocking<T, F>(&self, work: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        match self.workers {
+            Workers::Tasks => Some(work()),
+            Workers::Threads => tokio::task::spawn_blocking(work).await.ok(),
+        }
+    }
+
     /// Runs a named background worker. With [`Workers::Threads`] it may block.
     pub fn spawn_worker<F>(&self, name: &'static str, worker: F) -> io::Result<Worker>
     where

@@ -1,0 +1,170 @@
+//! The pushing end of a link, frame by frame and without a network.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use wuji_node::feed::exchange::{ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome};
+use wuji_node::writer::Job;
+use wuji_proto::Watermark;
+
+/// Small batches and ranges: more places to be cut at.
+const ITEMS_MAX: usize = 4;
+
+static STREAMS: AtomicU64 = AtomicU64::new(1);
+
+/// Where a link stands.
+#[derive(Clone, Default)]
+pub struct Driver {
+    stream: Option<u64>,
+    cursor: Watermark,
+    walk: Option<Step>,
+    /// What was last shown as complete.
+    shown: Option<(Watermark, Option<wuji_proto::Digest>)>,
+    pub items_sent: usize,
+}
+
+#[derive(Clone)]
+enum Step {
+    Begin,
+    From(Vec<u8>, Watermark),
+}
+
+impl Driver {
+    /// The same link, to be opened anew.
+    pub fn cut(&self) -> Self {
+        Self { items_sent: self.items_sent, ..Self::default() }
+    }
+
+    /// What the parent has acknowledged, if the link is open.
+    pub fn cursor(&self) -> Option<Watermark> {
+        self.stream.map(|_| self.cursor)
+    }
+
+    /// Carries up to `frames` frames; how many it was.
+    pub async fn run(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>, frames: usize) -> usize {
+        let mut carried = 0;
+        while carried < frames && self.step(feed, jobs).await {
+            carried += 1;
+        }
+        carried
+    }
+
+    async fn step(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>) -> bool {
+        let Some(stream) = self.stream else { return self.open(feed, jobs).await };
+        if feed.holding().is_some() {
+            return false;
+        }
+        match self.walk.clone() {
+            Some(Step::Begin) => {
+                let read = feed.read_range(&[], 1, 1).unwrap();
+                let frame = ChildFrame::WalkBegin { head: read.view, anchor: read.anchor };
+                if self.send(feed, jobs, stream, frame).await.is_some() {
+                    self.walk = Some(Step::From(Vec::new(), read.view));
+                }
+                true
+            }
+            Some(Step::From(from, began)) => self.range(feed, jobs, stream, from, began).await,
+            None => self.batch(feed, jobs, stream).await,
+        }
+    }
+
+    async fn open(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>) -> bool {
+        let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        let opening = ChildOpening {
+            code: feed.code(),
+            incarnation: feed.incarnation(),
+            starts: feed.starts(),
+            head: feed.head(),
+            name: String::new(),
+            version: String::new(),
+            catalogue_version: String::new(),
+            clock_ms: 0,
+        };
+        assert!(jobs.send(Job::Child(ChildJob::Open { opening, stream, reply })).await.is_ok());
+        let welcome = answer.await.unwrap().unwrap();
+        assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
+        let high_known = feed.knows(welcome.high);
+        (self.cursor, self.walk) = match welcome.walk {
+            Some((next, Some(began))) if feed.knows(began) && high_known => (began, Some(Step::From(next, began))),
+            None if feed.knows(welcome.low) && high_known => (welcome.low, None),
+            _ => (Watermark::ZERO, Some(Step::Begin)),
+        };
+        (self.stream, self.shown) = (Some(stream), None);
+        true
+    }
+
+    async fn range(
+        &mut self,
+        feed: &dyn FeedSource,
+        jobs: &mpsc::Sender<Job>,
+        stream: u64,
+        from: Vec<u8>,
+        began: Watermark,
+    ) -> bool {
+        let read = feed.read_range(&from, ITEMS_MAX, usize::MAX).unwrap();
+        let question = |items| ChildFrame::Range {
+            from: from.clone(),
+            to: read.to.clone(),
+            view: read.view,
+            digest: read.digest,
+            anchor: read.anchor,
+            items,
+            progress_permille: read.progress_permille,
+        };
+        let mut answer = self.send(feed, jobs, stream, question(None)).await;
+        if answer == Some(FrameOutcome::Range { agreed: false }) {
+            self.items_sent += read.items.len();
+            answer = self.send(feed, jobs, stream, question(Some(read.items.clone()))).await;
+        }
+        if answer == Some(FrameOutcome::Range { agreed: true }) {
+            (self.cursor, self.walk) = (began, read.to.map(|to| Step::From(to, began)));
+        }
+        true
+    }
+
+    async fn batch(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>, stream: u64) -> bool {
+        let Some(read) = feed.read_since(self.cursor, ITEMS_MAX, usize::MAX).unwrap() else {
+            self.walk = Some(Step::Begin);
+            return true;
+        };
+        let showing = Some((read.upto, read.complete));
+        if read.items.is_empty() && self.shown == showing {
+            return false;
+        }
+        self.items_sent += read.items.len();
+        let frame = ChildFrame::Batch {
+            after: self.cursor,
+            upto: read.upto,
+            view: read.view,
+            anchor: read.anchor,
+            items: read.items,
+            complete: read.complete,
+            remaining: read.remaining,
+        };
+        if self.send(feed, jobs, stream, frame).await.is_some() {
+            (self.cursor, self.shown) = (read.upto, showing);
+        }
+        true
+    }
+
+    /// Sends a frame; `None`: the parent closed the stream.
+    async fn send(
+        &mut self,
+        feed: &dyn FeedSource,
+        jobs: &mpsc::Sender<Job>,
+        stream: u64,
+        frame: ChildFrame,
+    ) -> Option<FrameOutcome> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Child(ChildJob::Frame { child: feed.code(), stream, frame, reply });
+        assert!(jobs.send(job).await.is_ok());
+        match answer.await.unwrap() {
+            FrameOutcome::Close(_) => {
+                *self = self.cut();
+                None
+            }
+            outcome => Some(outcome),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! A small federation of node states: one county, two townships, three workrooms.
+
+mod driver;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver::Driver;
+use wuji_node::catalogue::{Catalogue, Values};
+use wuji_node::config::IndexKind;
+use wuji_node::env::{Env, Workers};
+use wuji_node::feed::item::ItemValue;
+use wuji_node::index::keys;
+use wuji_node::index::values::OwnItem;
+use wuji_node::ledger::read::Filter;
+use wuji_node::state::{NodeState, StateOptions};
+use wuji_proto::{CellKey, DivisionCode, ItemKey, Period, RecordId, period, v1};
+
+/// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
+const TREE: [(&str, Option<usize>); 6] = [
+    ("371122", None),
+    ("371122101", Some(0)),
+    ("371122102", Some(0)),
+    ("371122101201", Some(1)),
+    ("371122101202", Some(1)),
+    ("371122102201", Some(2)),
+];
+const FIRST_LEAF: usize = 3;
+
+/// What may happen to it.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Submit { leaf: usize, seed: u8 },
+    Amend { leaf: usize, which: u8, seed: u8 },
+    Void { leaf: usize, which: u8 },
+    /// Lets a node's link carry some frames.
+    Push { node: usize, frames: usize },
+    /// Cuts a node's link upward.
+    Cut { node: usize },
+    /// A clean stop and start.
+    Restart { node: usize },
+    /// No clean stop.
+    Crash { node: usize },
+    /// Keeps a copy of the index.
+    KeepIndex { node: usize },
+    /// Comes back with the copy.
+    OlderIndex { node: usize },
+    /// Comes back with no index.
+    LoseIndex { node: usize },
+}
+
+/// Runs a test on a runtime of one thread: the order of steps is the same every time.
+pub fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+struct Unit {
+    options: StateOptions,
+    state: Option<NodeState>,
+    driver: Driver,
+}
+
+pub struct Federation {
+    directory: tempfile::TempDir,
+    catalogue: Arc<Catalogue>,
+    units: Vec<Unit>,
+    records: BTreeMap<usize, Vec<(RecordId, u32)>>,
+    next_record: u8,
+}
+
+impl Federation {
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let catalogue = Arc::new(Catalogue::embedded().unwrap());
+        let mut units = Vec::new();
+        for (code, parent) in TREE {
+            let options = StateOptions {
+                code: code.parse().unwrap(),
+                name: format!("unit {code}"),
+                parent: parent.map(|parent| TREE[parent].0.parse().unwrap()),
+                directory: directory.path().join(code),
+                segment_bytes: 1 << 20,
+                index: IndexKind::Sled,
+                cache_bytes: 1 << 20,
+                checkpoint_every: Duration::from_secs(3_600),
+                hold: Duration::from_secs(3_600),
+                accept_loss: false,
+            };
+            units.push(Unit { state: None, driver: Driver::default(), options });
+        }
+        let mut federation = Self { directory, catalogue, units, records: BTreeMap::new(), next_record: 0 };
+        for node in 0..TREE.len() {
+            federation.open(node);
+        }
+        for (node, (code, parent)) in TREE.iter().enumerate() {
+            if let Some(parent) = parent {
+                let ledgers = federation.state(*parent).ledgers.clone();
+                let day = period::days("2016-01-01".parse().unwrap());
+                ledgers.register_child(code.parse().unwrap(), format!("unit {node}"), day, "test").await.unwrap();
+            }
+        }
+        federation
+    }
+
+    fn open(&mut self, node: usize) {
+        let env = Env { workers: Workers::Tasks, ..Env::production() };
+        let state = NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue)).unwrap();
+        self.units[node].state = Some(state);
+    }
+
+    fn state(&self, node: usize) -> &NodeState {
+        self.units[node].state.as_ref().unwrap()
+    }
+
+    /// Ends a node; `clean` or not, its links are gone.
+    async fn close(&mut self, node: usize, clean: bool) {
+        for (other, (_, parent)) in TREE.iter().enumerate() {
+            if other == node || *parent == Some(node) {
+                self.units[other].driver = self.units[other].driver.cut();
+            }
+        }
+        let state = self.units[node].state.take().unwrap();
+        if clean {
+            state.stop().await.unwrap();
+        } else {
+            drop(state);
+        }
+        // The workers end once nobody can ask them any more, and let go of lock and files.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn act(&mut self, act: Act) {
+        match act {
+            Act::Submit { leaf, seed } => self.submit(leaf + FIRST_LEAF, seed).await,
+            Act::Amend { leaf, which, seed } => self.amend(leaf + FIRST_LEAF, which, seed).await,
+            Act::Void { leaf, which } => self.void(leaf + FIRST_LEAF, which).await,
+            Act::Push { node, frames } => {
+                self.push(node, frames).await;
+            }
+            Act::Cut { node } => self.units[node].driver = self.units[node].driver.cut(),
+            Act::Restart { node } => {
+                self.close(node, true).await;
+                self.open(node);
+            }
+            Act::Crash { node } => {
+                self.close(node, false).await;
+                self.open(node);
+            }
+            Act::KeepIndex { node } => {
+                self.close(node, true).await;
+                let (index, copy) = (self.index(node), self.copy(node));
+                let _ = std::fs::remove_dir_all(&copy);
+                copy_directory(&index, &copy);
+                self.open(node);
+            }
+            Act::OlderIndex { node } => {
+                self.close(node, false).await;
+                let (index, copy) = (self.index(node), self.copy(node));
+                if copy.exists() {
+                    std::fs::remove_dir_all(&index).unwrap();
+                    copy_directory(&copy, &index);
+                }
+                self.open(node);
+            }
+            Act::LoseIndex { node } => {
+                self.close(node, false).await;
+                std::fs::remove_dir_all(self.index(node)).unwrap();
+                self.open(node);
+            }
+        }
+    }
+
+    fn index(&self, node: usize) -> std::path::PathBuf {
+        self.units[node].options.directory.join("index")
+    }
+
+    fn copy(&self, node: usize) -> std::path::PathBuf {
+        self.directory.path().join(format!("copy-{node}"))
+    }
+
+    async fn submit(&mut self, node: usize, seed: u8) {
+        self.next_record += 1;
+        let id = RecordId::derived([self.next_record; 16]);
+        let ledgers = &self.state(node).ledgers;
+        let submission = ledgers.check("mediation", id, values(seed, self.next_record)).unwrap();
+        let receipt = ledgers.submit(vec![submission], "test").await.pop().unwrap().unwrap();
+        assert!(!receipt.repeated);
+        self.records.entry(node).or_default().push((id, 1));
+    }
+
+    async fn amend(&mut self, node: usize, which: u8, seed: u8) {
+        let Some((id, revision)) = self.pick(node, which) else { return };
+        let ledgers = self.state(node).ledgers.clone();
+        let submission = ledgers.check("mediation", id, values(seed, 100 + which)).unwrap();
+        match ledgers.amend(submission, revision, "test").await {
+            Ok(receipt) => self.note(node, id, receipt.revision),
+            Err(wuji_node::ledger::LedgerError::NotUnique(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn void(&mut self, node: usize, which: u8) {
+        let Some((id, revision)) = self.pick(node, which) else { return };
+        let ledgers = self.state(node).ledgers.clone();
+        ledgers.void("mediation", id, revision, "entered twice", "test").await.unwrap();
+        self.records.get_mut(&node).unwrap().retain(|(other, _)| *other != id);
+    }
+
+    fn pick(&self, node: usize, which: u8) -> Option<(RecordId, u32)> {
+        let records = self.records.get(&node).filter(|records| !records.is_empty())?;
+        Some(records[usize::from(which) % records.len()])
+    }
+
+    fn note(&mut self, node: usize, id: RecordId, revision: u32) {
+        let records = self.records.get_mut(&node).unwrap();
+        records.iter_mut().filter(|(other, _)| *other == id).for_each(|(_, known)| *known = revision);
+    }
+
+    /// Carries frames on a node's link upward; how many there were.
+    async fn push(&mut self, node: usize, frames: usize) -> usize {
+        let Some(parent) = TREE[node].1 else { return 0 };
+        let jobs = self.state(parent).child_jobs();
+        let feed = self.state(node).feed();
+        self.state(node).ledgers.settled().await;
+        self.units[node].driver.run(feed.as_ref(), &jobs, frames).await
+    }
+
+    /// Lets all links carry what they have until nothing moves.
+    pub async fn settle(&mut self) {
+        for _ in 0..60 {
+            let mut moved = 0;
+            for node in (0..TREE.len()).rev() {
+                moved += self.push(node, 500).await;
+            }
+            if moved == 0 {
+                return;
+            }
+        }
+        panic!("the federation does not settle");
+    }
+
+    /// Frames' items that a node has sent upward in all.
+    pub fn items_sent(&self, node: usize) -> usize {
+        self.units[node].driver.items_sent
+    }
+
+    /// Items that changed since the parent last acknowledged.
+    pub fn changed_since_acknowledged(&self, node: usize) -> usize {
+        use wuji_node::feed::exchange::FeedSource;
+        let feed = self.state(node).feed();
+        let read = feed.read_since(self.units[node].driver.cursor().unwrap(), usize::MAX, usize::MAX).unwrap();
+        read.unwrap().items.len()
+    }
+
+    /// The county's total of accepted cases.
+    pub fn total(&self) -> i64 {
+        let accepted = self.catalogue.measure("mediation.accepted").unwrap().key();
+        let cells = self.items(0);
+        let of = |cell: &CellKey| cell.scope == self.units[0].options.code && cell.measure == accepted && cell.part.split == 1;
+        cells.iter().filter(|(cell, _)| of(cell)).map(|(_, amount)| amount).sum()
+    }
+
+    fn items(&self, node: usize) -> BTreeMap<CellKey, i64> {
+        let mut cells = BTreeMap::new();
+        let prefix = keys::items();
+        let view = self.state(node).store.view();
+        view.index
+            .scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+                let item = ItemKey::from_bytes(keys::parse_item(key).unwrap()).unwrap();
+                if let (ItemKey::Cell(cell), ItemValue::Amount(amount)) = (item, OwnItem::from_bytes(value)?.value)
+                    && amount != 0
+                {
+                    cells.insert(cell, amount);
+                }
+                Ok(std::ops::ControlFlow::Continue(()))
+            })
+            .unwrap();
+        cells
+    }
+
+    /// Every node's cells are a recount of the live records below it.
+    pub fn check(&self) {
+        for node in 0..TREE.len() {
+            let mut wanted = BTreeMap::new();
+            for leaf in FIRST_LEAF..TREE.len() {
+                for (measure, day, part, amount) in self.recount(leaf) {
+                    for scope in self.scopes_between(node, leaf) {
+                        let own = scope == self.units[node].options.code;
+                        let day = Period::day(period::date(day));
+                        let period = if own { day } else { day.within(wuji_proto::Grain::Month) };
+                        let cell = CellKey { scope, measure, period, part: wuji_proto::Part::clone(&part) };
+                        *wanted.entry(cell).or_insert(0) += amount;
+                    }
+                }
+            }
+            wanted.retain(|_, amount| *amount != 0);
+            let built_in = |cell: &CellKey| cell.measure.number == 3;
+            let mut found = self.items(node);
+            found.retain(|cell, _| !built_in(cell));
+            assert_eq!(found, wanted, "cells of {}", self.units[node].options.code);
+        }
+    }
+
+    /// The units from `node` down to `leaf`; none if the leaf is not below.
+    fn scopes_between(&self, node: usize, leaf: usize) -> Vec<DivisionCode> {
+        let (mut scopes, mut at) = (Vec::new(), leaf);
+        loop {
+            scopes.push(self.units[at].options.code);
+            match TREE[at].1 {
+                _ if at == node => return scopes,
+                Some(parent) => at = parent,
+                None => return Vec::new(),
+            }
+        }
+    }
+
+    /// What the live records of a leaf contribute, counted anew.
+    fn recount(&self, leaf: usize) -> Vec<(wuji_proto::MeasureId, i32, wuji_proto::Part, i64)> {
+        let filter = Filter { voided: Some(false), ..Filter::default() };
+        let (records, more) = self.state(leaf).ledgers.page("mediation", &filter, None, 1_000).unwrap();
+        assert!(!more);
+        let ledger = self.catalogue.ledger("mediation").unwrap();
+        let mut parts = Vec::new();
+        let mut days = std::collections::BTreeSet::new();
+        for record in records {
+            let facts = ledger.facts(&record.values);
+            self.catalogue.contributions("mediation", &facts, record.event_date, &mut |part| {
+                parts.push((part.measure, part.day, part.part, part.amount));
+            });
+            days.insert(record.event_date);
+        }
+        let reported = wuji_node::catalogue::REPORTED;
+        parts.extend(days.into_iter().map(|day| (reported, day, wuji_proto::Part::default(), 1)));
+        parts
+    }
+}
+
+/// A mediation case, varied by `seed`.
+fn values(seed: u8, number: u8) -> Values {
+    let text = |text: &str| v1::Value { kind: Some(v1::value::Kind::Text(text.to_owned())) };
+    let pick = |words: &[&'static str]| words[usize::from(seed) % words.len()];
+    let day = format!("2016-0{}-1{}", seed % 3 + 5, seed % 4);
+    let mut values: Values = [
+        ("case_no", text(&format!("no {number}"))),
+        ("accepted_on", text(&day)),
+        ("dispute_type", text(pick(&["婚姻家庭", "邻里", "合同"]))),
+        ("source", text(pick(&["当事人申请", "主动调解"]))),
+        ("difficulty", text(pick(&["简单", "一般", "重大", "疑难"]))),
+        ("form", text(pick(&["口头", "书面"]))),
+        ("people_count", text(&(seed % 5 + 2).to_string())),
+        ("amount", text(&format!("{}.50元", u32::from(seed) * 100))),
+        ("summary", text("两家因宅基地起争执，经调解和好。")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mediator = v1::Row { values: [("name".to_owned(), text("王调解"))].into() };
+    let list = v1::List { rows: vec![mediator] };
+    values.insert("mediators".to_owned(), v1::Value { kind: Some(v1::value::Kind::List(list)) });
+    if seed % 3 != 0 {
+        values.insert("result".to_owned(), text("成功"));
+        values.insert("mediated_on".to_owned(), text(&day));
+    }
+    values
+}
+
+fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
