@@ -4,7 +4,9 @@
 //! The modules, in the order in which data flows through them:
 //!
 //! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`catalogue`]: the province's standard of ledgers, measures and indicators; checks forms.
 //! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 
+pub mod catalogue;
 pub mod env;
 pub mod feed;
