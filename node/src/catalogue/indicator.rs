@@ -1,0 +1,63 @@
+//! Indicators: exact ratios of sums of measures. Numerator and denominator travel apart;
+//! rounding is for the screen.
+
+use std::fmt;
+
+use super::ledger::Title;
+
+/// A ratio of sums of measures.
+#[derive(Clone, Debug)]
+pub struct Indicator {
+    pub(super) id: String,
+    pub(super) title: Title,
+    pub(super) numerator: Vec<IndicatorTerm>,
+    pub(super) denominator: Vec<IndicatorTerm>,
+}
+
+/// A measure, or some parts of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndicatorTerm {
+    /// The measure's id.
+    pub measure: String,
+    /// Only the parts whose fields have one of these words. One split of the measure has all
+    /// of these fields.
+    pub words: Vec<(String, Vec<String>)>,
+}
+
+impl Indicator {
+    /// The name in requests, such as `mediation.success_rate`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name on screen.
+    pub const fn title(&self) -> &Title {
+        &self.title
+    }
+
+    /// What is divided: the sum of these.
+    pub fn numerator(&self) -> &[IndicatorTerm] {
+        &self.numerator
+    }
+
+    /// What it is divided by: the sum of these.
+    pub fn denominator(&self) -> &[IndicatorTerm] {
+        &self.denominator
+    }
+
+    /// A sum of terms as people read it: `mediation.succeeded[performance=履行]`.
+    pub fn formula(terms: &[IndicatorTerm]) -> String {
+        terms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+impl fmt::Display for IndicatorTerm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.measure)?;
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let parts: Vec<String> = self.words.iter().map(|(field, words)| format!("{field}={}", words.join("/"))).collect();
+        write!(f, "[{}]", parts.join(", "))
+    }
+}
