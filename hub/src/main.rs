@@ -1,1 +1,7 @@
-fn main() {}
+//! `wuji`: where people meet the federation.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wuji::main()
+}

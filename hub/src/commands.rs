@@ -1,0 +1,30 @@
+//! The commands, one module each. A command gets its arguments and the [`Global`]s, prints
+//! to stdout, and returns an exit code; errors are told and turned into exit codes by
+//! [`exit`](crate::exit).
+//!
+//! [`Global`]: crate::args::Global
+
+pub mod child;
+pub mod completion;
+pub mod division;
+pub mod ledger;
+pub mod stats;
+pub mod status;
+pub mod tree;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+
+/// Runs a command.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { command, global } = cli;
+    match command {
+        Command::Ledger(command) => ledger::run(command, &global).await,
+        Command::Status => status::run(&global).await,
+        Command::Tree(args) => tree::run(&args, &global).await,
+        Command::Stats(args) => stats::run(args, &global).await,
+        Command::Child(command) => child::run(command, &global).await,
+        Command::Completion(args) => completion::run(&args),
+    }
+}

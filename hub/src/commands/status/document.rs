@@ -1,0 +1,196 @@
+//! The status as a JSON document (docs/cli-json.md).
+
+use serde::Serialize;
+use wuji_proto::v1::{ChildStatus, IndexStatus, JournalStatus, ParentStatus, StatusReply};
+
+use super::next::Next;
+use crate::output::json::serialize_time;
+
+/// A text, or null for an empty one.
+type Optional = Option<String>;
+
+#[derive(Serialize)]
+pub struct Status {
+    pub code: String,
+    pub name: String,
+    pub tier: String,
+    pub incarnation: String,
+    pub version: String,
+    #[serde(serialize_with = "serialize_time")]
+    pub now: i64,
+    #[serde(serialize_with = "serialize_time")]
+    pub started_at: i64,
+    /// Why nothing is pushed upward.
+    pub holding: Optional,
+    pub journal: Journal,
+    pub index: Index,
+    pub catalogue: CatalogueVersion,
+    /// Null at the province.
+    pub parent: Option<Parent>,
+    pub children: Vec<Child>,
+    pub next: Next,
+}
+
+#[derive(Serialize)]
+pub struct Journal {
+    pub sequence: u64,
+    pub segments: u64,
+    pub bytes: u64,
+    pub recovered: Optional,
+    pub refusing: Optional,
+}
+
+#[derive(Serialize)]
+pub struct Index {
+    pub kind: String,
+    pub applied: u64,
+    pub items: u64,
+    pub rebuilt: Optional,
+    #[serde(serialize_with = "serialize_time")]
+    pub checkpoint_at: i64,
+}
+
+#[derive(Serialize)]
+pub struct CatalogueVersion {
+    pub version: String,
+    pub hash: String,
+}
+
+#[derive(Serialize)]
+pub struct Parent {
+    pub code: String,
+    pub address: String,
+    pub state: String,
+    pub reason: Optional,
+    #[serde(serialize_with = "serialize_time")]
+    pub since: i64,
+    pub head: String,
+    pub applied: String,
+    pub safe: String,
+    pub lag_items: u64,
+    pub digest: String,
+    pub clock_skew_ms: i64,
+    pub items_sent: u64,
+    pub bytes_sent: u64,
+    pub resyncs: u64,
+}
+
+#[derive(Serialize)]
+pub struct Child {
+    pub code: String,
+    pub name: String,
+    pub state: String,
+    /// Null until it first connected.
+    pub incarnation: Optional,
+    pub watermark: Optional,
+    pub head: Optional,
+    pub lag_items: u64,
+    pub lag_seconds: u64,
+    pub digest: String,
+    /// How far a re-sync is; null while none runs.
+    pub resync: Optional,
+    /// Why it is held.
+    pub reason: Optional,
+    #[serde(serialize_with = "serialize_time")]
+    pub last_contact_at: i64,
+    #[serde(serialize_with = "serialize_time")]
+    pub complete_at: i64,
+    pub clock_skew_ms: i64,
+    pub version: Optional,
+    pub malformed_items: u64,
+    pub items_received: u64,
+}
+
+fn some(text: String) -> Optional {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+impl Status {
+    pub fn new(reply: StatusReply, next: Next) -> Self {
+        Self {
+            code: reply.code,
+            name: reply.name,
+            tier: reply.tier,
+            incarnation: reply.incarnation,
+            version: reply.version,
+            now: reply.now_ms,
+            started_at: reply.started_at_ms,
+            holding: some(reply.holding),
+            journal: reply.journal.unwrap_or_default().into(),
+            index: reply.index.unwrap_or_default().into(),
+            catalogue: CatalogueVersion { version: reply.catalogue_version, hash: reply.catalogue_hash },
+            parent: reply.parent.map(Parent::from),
+            children: reply.children.into_iter().map(Child::from).collect(),
+            next,
+        }
+    }
+}
+
+impl From<JournalStatus> for Journal {
+    fn from(it: JournalStatus) -> Self {
+        Self {
+            sequence: it.sequence,
+            segments: it.segments,
+            bytes: it.bytes,
+            recovered: some(it.recovered),
+            refusing: some(it.refusing),
+        }
+    }
+}
+
+impl From<IndexStatus> for Index {
+    fn from(it: IndexStatus) -> Self {
+        Self {
+            kind: it.kind,
+            applied: it.applied,
+            items: it.items,
+            rebuilt: some(it.rebuilt),
+            checkpoint_at: it.checkpoint_at_ms,
+        }
+    }
+}
+
+impl From<ParentStatus> for Parent {
+    fn from(it: ParentStatus) -> Self {
+        Self {
+            code: it.code,
+            address: it.address,
+            state: it.state,
+            reason: some(it.reason),
+            since: it.since_ms,
+            head: it.head,
+            applied: it.applied,
+            safe: it.safe,
+            lag_items: it.lag_items,
+            digest: it.digest,
+            clock_skew_ms: it.clock_skew_ms,
+            items_sent: it.items_sent,
+            bytes_sent: it.bytes_sent,
+            resyncs: it.resyncs,
+        }
+    }
+}
+
+impl From<ChildStatus> for Child {
+    fn from(it: ChildStatus) -> Self {
+        Self {
+            code: it.code,
+            name: it.name,
+            state: it.state,
+            incarnation: some(it.incarnation),
+            watermark: some(it.watermark),
+            head: some(it.head),
+            lag_items: it.lag_items,
+            lag_seconds: it.lag_seconds,
+            digest: it.digest,
+            resync: some(it.resync),
+            reason: some(it.reason),
+            last_contact_at: it.last_contact_ms,
+            complete_at: it.complete_at_ms,
+            clock_skew_ms: it.clock_skew_ms,
+            version: some(it.version),
+            malformed_items: it.malformed,
+            items_received: it.items_received,
+        }
+    }
+}
