@@ -194,7 +194,7 @@ impl Federation {
     async fn amend(&mut self, node: usize, which: u8, seed: u8) {
         let Some((id, revision)) = self.pick(node, which) else { return };
         let ledgers = self.state(node).ledgers.clone();
-        let submission = ledgers.check("mediation", id, values(seed, 100 + which)).unwrap();
+        let submission = ledgers.check("mediation", id, values(seed, 100 + which % 100)).unwrap();
         match ledgers.amend(submission, revision, "test").await {
             Ok(receipt) => self.note(node, id, receipt.revision),
             Err(wuji_node::ledger::LedgerError::NotUnique(_)) => {}

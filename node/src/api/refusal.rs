@@ -1,0 +1,59 @@
+//! The one table from errors to gRPC statuses. Whether a caller may simply try again is in
+//! the code: UNAVAILABLE and RESOURCE_EXHAUSTED may, the others need a change.
+
+use tonic::{Code, Status};
+use tonic_types::{BadRequest, ErrorDetails, FieldViolation, StatusExt};
+use wuji_proto::ParseError;
+
+use crate::catalogue::Violation;
+use crate::ledger::LedgerError;
+use crate::statistics::answer::QueryError;
+use crate::statistics::plan::PlanError;
+
+/// Of a write or a read of records.
+pub fn ledger(error: LedgerError) -> Status {
+    let message = error.to_string();
+    match error {
+        LedgerError::Form(violations) => fields(&message, violations),
+        LedgerError::UnknownLedger(..) | LedgerError::Reason | LedgerError::NotAChild { .. } | LedgerError::Name => {
+            Status::invalid_argument(message)
+        }
+        LedgerError::UnknownRecord { .. } => Status::not_found(message),
+        LedgerError::Taken(_) | LedgerError::NotUnique(_) => Status::already_exists(message),
+        LedgerError::Conflict { .. } => Status::aborted(message),
+        LedgerError::Voided(_) => Status::failed_precondition(message),
+        LedgerError::Journal(_) => Status::resource_exhausted(message),
+        LedgerError::Stopping => Status::unavailable(message),
+        LedgerError::Index(_) | LedgerError::Read(_) | LedgerError::Misplaced(_) => {
+            tracing::error!(error = message, "reading the state failed");
+            Status::internal(message)
+        }
+    }
+}
+
+/// Of a question.
+pub fn query(error: &QueryError) -> Status {
+    let message = error.to_string();
+    match error {
+        QueryError::Plan(PlanError::Question(_)) => Status::invalid_argument(message),
+        QueryError::Plan(PlanError::NotHeld(_)) => Status::failed_precondition(message),
+        QueryError::Index(_) => {
+            tracing::error!(error = message, "answering a question failed");
+            Status::internal(message)
+        }
+    }
+}
+
+/// Of one named part of a request.
+pub fn argument(field: &str, error: &ParseError) -> Status {
+    let violation = Violation { field: field.to_owned(), description: error.to_string() };
+    fields(&format!("{field}: {error}"), vec![violation])
+}
+
+/// INVALID_ARGUMENT with a `google.rpc.BadRequest` that names each field.
+pub fn fields(message: &str, violations: Vec<Violation>) -> Status {
+    let violations = violations.into_iter().map(|violation| FieldViolation::new(violation.field, violation.description));
+    let mut details = ErrorDetails::new();
+    details.set_bad_request(BadRequest::new(violations.collect::<Vec<_>>()).field_violations);
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
