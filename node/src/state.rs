@@ -20,6 +20,7 @@ use crate::catalogue::Catalogue;
 use crate::config::IndexKind;
 use crate::env::{Env, Worker};
 use crate::feed::exchange::ChildJob;
+use crate::feed::heard::Heard;
 use crate::feed::source::StoreFeed;
 use crate::fold::Committed;
 use crate::journal::{JournalError, JournalReader, JournalWriter, NewEntry};
@@ -27,7 +28,7 @@ use crate::ledger::committer::{Committer, INTENTS_MAX, Intent};
 use crate::ledger::{Acceptance, Ledgers};
 use crate::store::Store;
 use crate::time::NodeTime;
-use crate::writer::{Acceptor, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
+use crate::writer::{Acceptor, Inbox, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
 use opening::Opened;
 
@@ -75,6 +76,9 @@ pub struct NodeState {
     pub report: OpenReport,
     /// When the index was last checkpointed, milliseconds since 1970.
     pub checkpoints: watch::Receiver<i64>,
+    /// What the children tell of the units below them.
+    pub heard: Arc<Heard>,
+    children: mpsc::Sender<ChildJob>,
     jobs: mpsc::Sender<Job>,
     workers: Workers,
 }
@@ -104,7 +108,9 @@ impl NodeState {
         let report = OpenReport { recovered: opened.recovered.clone(), rebuilt: opened.rebuilt.clone() };
         begin(env, &time, &mut opened, &catalogue)?;
         let (intents, intents_in) = mpsc::channel(INTENTS_MAX);
-        let (jobs, jobs_in) = mpsc::channel(JOBS_MAX);
+        let (jobs, own) = mpsc::channel(JOBS_MAX);
+        let (children, children_in) = mpsc::channel(JOBS_MAX);
+        let inbox = Inbox { own, children: children_in };
         let store = Arc::new(opened.store);
         let writer_options = WriterOptions {
             rebuilt: opened.rebuilt,
@@ -135,8 +141,8 @@ impl NodeState {
             jobs.clone(),
             Arc::clone(&acknowledged),
         );
-        let checkpoints = writer.checkpoints();
-        let workers = Workers::start(env, committer, intents_in, writer, jobs_in)?;
+        let (checkpoints, heard) = (writer.checkpoints(), writer.heard());
+        let workers = Workers::start(env, committer, intents_in, writer, inbox)?;
         let ledgers = Ledgers::new(
             Arc::clone(&catalogue),
             Arc::clone(&store),
@@ -146,7 +152,8 @@ impl NodeState {
             acknowledged,
             content_key,
         );
-        Ok(Self { store, ledgers, journal: opened.reader, catalogue, time, report, checkpoints, jobs, workers })
+        let journal = opened.reader;
+        Ok(Self { store, ledgers, journal, catalogue, time, report, checkpoints, heard, children, jobs, workers })
     }
 
     /// The own feed, for the link upward.
@@ -155,8 +162,8 @@ impl NodeState {
     }
 
     /// Takes the jobs of the links below.
-    pub fn child_jobs(&self) -> mpsc::Sender<Job> {
-        self.jobs.clone()
+    pub fn child_jobs(&self) -> mpsc::Sender<ChildJob> {
+        self.children.clone()
     }
 
     /// Resolves with the reason if a worker fails: the node must then stop.
@@ -195,7 +202,7 @@ impl Workers {
         committer: Committer,
         intents: mpsc::Receiver<Intent>,
         writer: Writer,
-        jobs: mpsc::Receiver<Job>,
+        inbox: Inbox,
     ) -> Result<Self, OpenError> {
         let (journal_out, journal) = oneshot::channel();
         let (failed_out, failed) = watch::channel(None);
@@ -207,7 +214,7 @@ impl Workers {
             .map_err(worker)?;
         let writer = env
             .spawn_worker("writer", async move {
-                if let Err(error) = writer.run(jobs).await {
+                if let Err(error) = writer.run(inbox).await {
                     tracing::error!(%error, "the index writer failed: the node stops");
                     failed_out.send_replace(Some(error.to_string()));
                 }

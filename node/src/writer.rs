@@ -17,6 +17,7 @@ use wuji_proto::{DivisionCode, stored, v1};
 use crate::catalogue::Catalogue;
 use crate::feed::exchange::ChildJob;
 use crate::feed::group::{FeedHead, Group};
+use crate::feed::heard::Heard;
 use crate::feed::history::Start;
 use crate::fold::{Committed, Fold, FoldError};
 use crate::index::{IndexError, keys};
@@ -53,6 +54,35 @@ impl Job {
             Self::Child(job) => children::weight(job),
             Self::Accepted(..) | Self::Checkpoint(_) => 1,
         }
+    }
+}
+
+/// What waits for the writer. The node's own entries and the children's frames wait apart:
+/// neither keeps the other out.
+pub struct Inbox {
+    /// From the committer.
+    pub own: mpsc::Receiver<Job>,
+    /// From the links below.
+    pub children: mpsc::Receiver<ChildJob>,
+}
+
+impl Inbox {
+    /// Takes what waits behind a job, up to a batch.
+    fn gather(&mut self, first: Job) -> Vec<Job> {
+        let mut weight = first.weight();
+        let mut batch = vec![first];
+        while weight < BATCH_WEIGHT_MAX {
+            let waiting = [self.own.try_recv().ok(), self.children.try_recv().ok().map(Job::Child)];
+            let before = batch.len();
+            for job in waiting.into_iter().flatten() {
+                weight += job.weight();
+                batch.push(job);
+            }
+            if batch.len() == before {
+                break;
+            }
+        }
+        batch
     }
 }
 
@@ -126,9 +156,14 @@ impl Writer {
         self.checkpointed.subscribe()
     }
 
-    /// Works until all senders are gone, then makes a last checkpoint. Blocks: to be run by
+    /// What the children tell of the units below them.
+    pub fn heard(&self) -> Arc<Heard> {
+        self.children.heard()
+    }
+
+    /// Works until the committer is gone, then makes a last checkpoint. Blocks: to be run by
     /// [`crate::env::Env::spawn_worker`].
-    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<(), WriterError> {
+    pub async fn run(mut self, mut inbox: Inbox) -> Result<(), WriterError> {
         self.look_after_hold();
         let mut tick = tokio::time::interval(TICK);
         let mut checkpoint = tokio::time::interval(self.checkpoint_every);
@@ -137,25 +172,13 @@ impl Writer {
                 biased;
                 _ = checkpoint.tick() => self.checkpoint()?,
                 _ = tick.tick() => self.look_after_hold(),
-                job = jobs.recv() => match job {
-                    Some(first) => self.batch(first, &mut jobs)?,
+                job = inbox.own.recv() => match job {
+                    Some(first) => self.apply(inbox.gather(first))?,
                     None => return Ok(self.checkpoint()?),
                 },
+                Some(first) = inbox.children.recv() => self.apply(inbox.gather(Job::Child(first)))?,
             }
         }
-    }
-
-    /// Takes what waits, up to a batch.
-    fn batch(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Result<(), WriterError> {
-        let mut weight = first.weight();
-        let mut batch = vec![first];
-        while weight < BATCH_WEIGHT_MAX
-            && let Ok(job) = jobs.try_recv()
-        {
-            weight += job.weight();
-            batch.push(job);
-        }
-        self.apply(batch)
     }
 
     /// Applies jobs as one batch of the index, then answers them.

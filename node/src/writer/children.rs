@@ -2,6 +2,7 @@
 //! a frame came to is answered once it is in the index.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use wuji_proto::{DivisionCode, Watermark, stored};
@@ -10,6 +11,7 @@ use super::Acceptor;
 use crate::feed::child::Child;
 use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
 use crate::feed::group::Group;
+use crate::feed::heard::Heard;
 use crate::feed::intake::{self, Verdict};
 use crate::feed::item::ItemHasher;
 use crate::index::{IndexError, keys};
@@ -51,6 +53,7 @@ pub struct Children {
     catching_up: BTreeSet<DivisionCode>,
     applied: BTreeMap<DivisionCode, Watermark>,
     safe: BTreeMap<DivisionCode, Watermark>,
+    heard: Arc<Heard>,
 }
 
 impl Children {
@@ -70,7 +73,13 @@ impl Children {
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         let (streams, hashers) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe })
+        let heard = Arc::default();
+        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe, heard })
+    }
+
+    /// What the children tell of the units below them.
+    pub fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
     }
 
     /// Children that have yet to show a complete mark.
@@ -178,6 +187,9 @@ impl Children {
             let reason = "a newer connection has taken over".to_owned();
             return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
         };
+        if let ChildFrame::Heard(units) = &frame {
+            self.heard.tell(units);
+        }
         let before = child.clone();
         let verdict = intake::apply(group, code, &mut child, hasher, frame, now_ms)?;
         if child != before {

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wuji_node::feed::exchange::{ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome};
-use wuji_node::writer::Job;
 use wuji_proto::Watermark;
 
 /// Small batches and ranges: more places to be cut at.
@@ -41,7 +40,7 @@ impl Driver {
     }
 
     /// Carries up to `frames` frames; how many it was.
-    pub async fn run(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>, frames: usize) -> usize {
+    pub async fn run(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>, frames: usize) -> usize {
         let mut carried = 0;
         while carried < frames && self.step(feed, jobs).await {
             carried += 1;
@@ -49,7 +48,7 @@ impl Driver {
         carried
     }
 
-    async fn step(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>) -> bool {
+    async fn step(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>) -> bool {
         let Some(stream) = self.stream else { return self.open(feed, jobs).await };
         if feed.holding().is_some() {
             return false;
@@ -68,7 +67,7 @@ impl Driver {
         }
     }
 
-    async fn open(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>) -> bool {
+    async fn open(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>) -> bool {
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let opening = ChildOpening {
@@ -81,7 +80,7 @@ impl Driver {
             catalogue_version: String::new(),
             clock_ms: 0,
         };
-        assert!(jobs.send(Job::Child(ChildJob::Open { opening, stream, reply })).await.is_ok());
+        assert!(jobs.send(ChildJob::Open { opening, stream, reply }).await.is_ok());
         let welcome = answer.await.unwrap().unwrap();
         assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
         let high_known = feed.knows(welcome.high);
@@ -97,7 +96,7 @@ impl Driver {
     async fn range(
         &mut self,
         feed: &dyn FeedSource,
-        jobs: &mpsc::Sender<Job>,
+        jobs: &mpsc::Sender<ChildJob>,
         stream: u64,
         from: Vec<u8>,
         began: Watermark,
@@ -123,7 +122,7 @@ impl Driver {
         true
     }
 
-    async fn batch(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<Job>, stream: u64) -> bool {
+    async fn batch(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>, stream: u64) -> bool {
         let Some(read) = feed.read_since(self.cursor, ITEMS_MAX, usize::MAX).unwrap() else {
             self.walk = Some(Step::Begin);
             return true;
@@ -152,12 +151,12 @@ impl Driver {
     async fn send(
         &mut self,
         feed: &dyn FeedSource,
-        jobs: &mpsc::Sender<Job>,
+        jobs: &mpsc::Sender<ChildJob>,
         stream: u64,
         frame: ChildFrame,
     ) -> Option<FrameOutcome> {
         let (reply, answer) = oneshot::channel();
-        let job = Job::Child(ChildJob::Frame { child: feed.code(), stream, frame, reply });
+        let job = ChildJob::Frame { child: feed.code(), stream, frame, reply };
         assert!(jobs.send(job).await.is_ok());
         match answer.await.unwrap() {
             FrameOutcome::Close(_) => {

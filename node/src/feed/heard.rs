@@ -1,0 +1,79 @@
+//! When the units below were last known to be complete, and how they stood: told upward
+//! each minute, outside feed and digest, and kept in memory only.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use wuji_proto::DivisionCode;
+
+/// How a unit stands with its parent, as in `HeardUnit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It had connected, and is not connected now.
+    #[default]
+    Absent,
+    /// Its stream is open.
+    Connected,
+    /// An operator must decide.
+    Held,
+    /// It is planned and never connected.
+    Planned,
+}
+
+impl Standing {
+    const ALL: [Self; 4] = [Self::Absent, Self::Connected, Self::Held, Self::Planned];
+
+    /// As transmitted.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Absent => 0,
+            Self::Connected => 1,
+            Self::Held => 2,
+            Self::Planned => 3,
+        }
+    }
+
+    /// As transmitted; what is not known reads as absent.
+    pub fn from_number(number: u32) -> Self {
+        Self::ALL.into_iter().find(|standing| standing.number() == number).unwrap_or_default()
+    }
+
+    /// The word in statuses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Connected => "connected",
+            Self::Held => "held",
+            Self::Planned => "planned",
+        }
+    }
+}
+
+/// Units that are remembered at most: more than any province has.
+const UNITS_MAX: usize = 100_000;
+
+/// What was heard of the units below the children.
+#[derive(Default)]
+pub struct Heard(Mutex<BTreeMap<DivisionCode, (u32, Standing)>>);
+
+impl Heard {
+    /// Takes what a child tells: times in seconds since 1970.
+    pub fn tell(&self, units: &[(DivisionCode, u32, u32)]) {
+        let mut heard = self.0.lock();
+        for (code, at, state) in units {
+            if heard.len() < UNITS_MAX || heard.contains_key(code) {
+                heard.insert(*code, (*at, Standing::from_number(*state)));
+            }
+        }
+    }
+
+    /// What is known of a unit.
+    pub fn of(&self, code: DivisionCode) -> Option<(u32, Standing)> {
+        self.0.lock().get(&code).copied()
+    }
+
+    /// Everything, to be told further up.
+    pub fn all(&self) -> Vec<(DivisionCode, u32, u32)> {
+        self.0.lock().iter().map(|(code, (at, standing))| (*code, *at, standing.number())).collect()
+    }
+}

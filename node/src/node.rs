@@ -1,0 +1,266 @@
+//! A node: its parts, built and wired; started, drained, stopped.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tonic::transport::server::Router;
+use wuji_proto::v1;
+
+use crate::access::{Access, Identity, Refusals, TlsDial, TlsListener};
+use crate::api::catalogue::CatalogueService;
+use crate::api::ledger::LedgerService;
+use crate::api::node::NodeService;
+use crate::api::statistics::StatisticsService;
+use crate::catalogue::Catalogue;
+use crate::config::{Config, NodeArgs};
+use crate::env::{Env, Worker};
+use crate::link::{self, AcceptParts, AcceptService, PushLink, PushParts, PushStatus};
+use crate::state::{NodeState, StateOptions};
+use crate::statistics::answer::Absence;
+use crate::status::NodeStatus;
+use crate::telemetry::{self, Metrics};
+
+/// The program's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long calls may finish after the node was told to stop.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Runs a node until it is told to stop, and stops it in good order.
+pub async fn run(args: NodeArgs) -> anyhow::Result<()> {
+    let config = args.load()?;
+    if args.print_config {
+        println!("{}", config.to_toml()?);
+        return Ok(());
+    }
+    telemetry::start_log(&config.log)?;
+    let env = Env::production();
+    let node = Running::start(&env, &config, args.accept_loss).await?;
+    println!("ready {} https://{}", config.code, node.address);
+    let reason = node.until(stop_asked(args.stop_with_stdin)).await;
+    tracing::info!(unit = %config.code, reason, "stopping");
+    node.stop().await
+}
+
+/// Resolves when a person or the system asks the program to stop.
+async fn stop_asked(with_stdin: bool) -> &'static str {
+    let caught = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen for signals");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let stdin_closed = async {
+        if !with_stdin {
+            std::future::pending::<()>().await;
+        }
+        let mut rest = [0; 64];
+        while tokio::io::stdin().read(&mut rest).await.is_ok_and(|read| read > 0) {}
+    };
+    tokio::select! {
+        () = caught(SignalKind::terminate()) => "SIGTERM",
+        () = caught(SignalKind::interrupt()) => "SIGINT",
+        () = stdin_closed => "the program that started this node has gone",
+    }
+}
+
+/// A node that serves.
+struct Running {
+    address: std::net::SocketAddr,
+    state: NodeState,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+    push: Option<Worker>,
+    metrics_page: Option<tokio::task::JoinHandle<io::Result<()>>>,
+}
+
+impl Running {
+    async fn start(env: &Env, config: &Config, accept_loss: bool) -> anyhow::Result<Self> {
+        let identity = Identity::load(&config.tls)?;
+        identity.require_unit(config.code)?;
+        let catalogue = Arc::new(match &config.catalogue.directory {
+            Some(directory) => Catalogue::load(directory)?,
+            None => Catalogue::embedded()?,
+        });
+        let metrics = Metrics::new();
+        let refusals = Arc::new(Refusals::default());
+        // The address first: a node whose port is taken has touched nothing.
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("listening at {} (`listen`): is another program there?", config.listen))?;
+        let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
+        let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
+        let address = listener.address();
+        let state = NodeState::open(env, &state_options(config, accept_loss), catalogue)?;
+        let (stop, stopping) = watch::channel(false);
+        let access = Access::new(config.code, Arc::clone(&metrics));
+        let accept = AcceptService::new(AcceptParts {
+            own: config.code,
+            jobs: state.child_jobs(),
+            access: access.clone(),
+            refusals,
+            config: config.link.clone(),
+            clock: Arc::clone(&env.clock),
+            metrics: Arc::clone(&metrics),
+            version: VERSION.to_owned(),
+        });
+        let status = |parent| {
+            Arc::new(NodeStatus::new(config.name.clone(), &state, accept.children(), parent))
+        };
+        let (push, status) = match dial_parent(env, config, &identity)? {
+            None => (None, status(None)),
+            Some(dial) => {
+                let heard = status(None);
+                let link = PushLink::new(PushParts {
+                    source: state.feed(),
+                    parent: dial.0,
+                    dial: Arc::new(dial.1),
+                    config: config.link.clone(),
+                    entropy: Arc::clone(&env.entropy),
+                    metrics: Arc::clone(&metrics),
+                    name: config.name.clone(),
+                    version: VERSION.to_owned(),
+                    catalogue_version: state.catalogue.version().to_owned(),
+                    heard: Box::new(move || heard.heard_units()),
+                });
+                let parent: Arc<PushStatus> = link.status();
+                let worker = env.spawn_worker("push", link.run(stopping.clone()))?;
+                (Some(worker), status(Some(parent)))
+            }
+        };
+        let router = services(env, &config.link, &access, &state, &status, accept).await?;
+        let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
+        let metrics_page = match config.metrics.listen {
+            None => None,
+            Some(listen) => Some(serve_metrics(listen, metrics).await?),
+        };
+        Ok(Self { address, state, stop, server, push, metrics_page })
+    }
+
+    /// Waits until it is asked to stop, or cannot go on.
+    async fn until(&self, asked: impl Future<Output = &'static str>) -> String {
+        tokio::select! {
+            reason = asked => reason.to_owned(),
+            reason = self.state.failure() => reason,
+        }
+    }
+
+    /// Lets calls end, then finishes what was begun.
+    async fn stop(self) -> anyhow::Result<()> {
+        let failed = self.state.failed();
+        self.stop.send_replace(true);
+        let abort = self.server.abort_handle();
+        if tokio::time::timeout(DRAIN_MAX, self.server).await.is_err() {
+            tracing::warn!("calls did not end in time: they are cut off");
+            abort.abort();
+        }
+        if let Some(push) = self.push {
+            push.finished().await;
+        }
+        if let Some(page) = self.metrics_page {
+            page.abort();
+        }
+        self.state.stop().await.context("noting a clean stop")?;
+        match failed {
+            Some(reason) => Err(anyhow::anyhow!("{reason}: start the node again")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn state_options(config: &Config, accept_loss: bool) -> StateOptions {
+    const MIB: u64 = 1 << 20;
+    StateOptions {
+        code: config.code,
+        name: config.name.clone(),
+        parent: config.parent.as_ref().map(|parent| parent.code),
+        directory: config.data_directory.clone(),
+        segment_bytes: u64::from(config.journal.segment_mib) * MIB,
+        index: config.index.kind,
+        cache_bytes: u64::from(config.index.cache_mib) * MIB,
+        checkpoint_every: Duration::from_secs(config.index.checkpoint_seconds.into()),
+        hold: Duration::from_secs(config.link.hold_seconds.into()),
+        accept_loss,
+    }
+}
+
+fn dial_parent(
+    env: &Env,
+    config: &Config,
+    identity: &Identity,
+) -> anyhow::Result<Option<(wuji_proto::DivisionCode, TlsDial)>> {
+    let Some(parent) = &config.parent else { return Ok(None) };
+    let tls = identity.client_config(Arc::clone(&env.clock))?;
+    let keepalive = Duration::from_secs(config.link.keepalive_seconds.into());
+    Ok(Some((parent.code, TlsDial::new(&parent.address, parent.code, keepalive, tls)?)))
+}
+
+async fn services(
+    env: &Env,
+    config: &crate::config::LinkConfig,
+    access: &Access,
+    state: &NodeState,
+    status: &Arc<NodeStatus>,
+    accept: AcceptService,
+) -> anyhow::Result<Router> {
+    let (access, env) = (access.clone(), env.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<v1::ledger_server::LedgerServer<LedgerService>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wuji_proto::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let told = Arc::clone(status);
+    let absence = move || -> Box<Absence> {
+        let told = Arc::clone(&told);
+        Box::new(move |code| told.absence(code))
+    };
+    Ok(link::server(config)
+        .add_service(accept.into_server())
+        .add_service(v1::ledger_server::LedgerServer::new(LedgerService {
+            access: access.clone(),
+            env: env.clone(),
+            ledgers: state.ledgers.clone(),
+        }))
+        .add_service(v1::catalogue_server::CatalogueServer::new(CatalogueService {
+            access: access.clone(),
+            catalogue: Arc::clone(&state.catalogue),
+        }))
+        .add_service(v1::statistics_server::StatisticsServer::new(StatisticsService {
+            access: access.clone(),
+            env: env.clone(),
+            store: Arc::clone(&state.store),
+            ledgers: state.ledgers.clone(),
+            absence: Arc::new(absence),
+        }))
+        .add_service(v1::node_server::NodeServer::new(NodeService {
+            access,
+            env,
+            status: Arc::clone(status),
+            ledgers: state.ledgers.clone(),
+        }))
+        .add_service(health_service)
+        .add_service(reflection))
+}
+
+async fn until_stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+async fn serve_metrics(
+    listen: std::net::SocketAddr,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<tokio::task::JoinHandle<io::Result<()>>> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))?;
+    Ok(tokio::spawn(telemetry::serve_metrics(listener, metrics)))
+}

@@ -1,0 +1,209 @@
+//! What a node tells of itself: its parts, its parent's line, its children, its subtree.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use wuji_proto::{DivisionCode, v1};
+
+use crate::catalogue::Catalogue;
+use crate::feed::child::Child;
+use crate::feed::exchange::FeedSource;
+use crate::feed::heard::{Heard, Standing};
+use crate::feed::source::StoreFeed;
+use crate::index::{Index, IndexError, keys};
+use crate::journal::JournalReader;
+use crate::link::{ChildState, Children, PushStatus};
+use crate::state::{NodeState, OpenReport};
+use crate::statistics::directory::Directory;
+use crate::store::Store;
+use crate::time::NodeTime;
+
+/// The parts that tell.
+pub struct NodeStatus {
+    name: String,
+    started_at_ms: i64,
+    store: Arc<Store>,
+    feed: Arc<StoreFeed>,
+    journal: JournalReader,
+    catalogue: Arc<Catalogue>,
+    time: NodeTime,
+    report: OpenReport,
+    checkpoints: watch::Receiver<i64>,
+    heard: Arc<Heard>,
+    children: Arc<Children>,
+    parent: Option<Arc<PushStatus>>,
+}
+
+impl NodeStatus {
+    /// Of a node with its links.
+    pub fn new(name: String, state: &NodeState, children: Arc<Children>, parent: Option<Arc<PushStatus>>) -> Self {
+        Self {
+            name,
+            started_at_ms: state.time.now_ms(),
+            store: Arc::clone(&state.store),
+            feed: state.feed(),
+            journal: state.journal.clone(),
+            catalogue: Arc::clone(&state.catalogue),
+            time: state.time.clone(),
+            report: state.report.clone(),
+            checkpoints: state.checkpoints.clone(),
+            heard: Arc::clone(&state.heard),
+            children,
+            parent,
+        }
+    }
+
+    /// The whole status. Blocks briefly.
+    pub fn report(&self) -> Result<v1::StatusReply, IndexError> {
+        let view = self.store.view();
+        let own = self.store.own;
+        let children = self.child_states(view.index)?;
+        let index = v1::IndexStatus {
+            kind: view.index.kind().to_owned(),
+            applied: view.state.applied,
+            items: view.state.head.digest.count,
+            rebuilt: self.report.rebuilt.clone(),
+            checkpoint_at_ms: *self.checkpoints.borrow(),
+        };
+        let holding = view.state.holding.clone().unwrap_or_default();
+        drop(view);
+        Ok(v1::StatusReply {
+            code: own.to_string(),
+            name: self.name.clone(),
+            tier: own.tier().name().to_owned(),
+            incarnation: self.store.incarnation.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            now_ms: self.time.now_ms(),
+            started_at_ms: self.started_at_ms,
+            journal: Some(v1::JournalStatus {
+                sequence: self.journal.tail().sequence,
+                segments: self.journal.segments().len() as u64,
+                bytes: self.journal.bytes(),
+                recovered: self.report.recovered.clone(),
+                refusing: self.journal.refusing().unwrap_or_default(),
+            }),
+            index: Some(index),
+            catalogue_version: self.catalogue.version().to_owned(),
+            catalogue_hash: blake3::Hash::from_bytes(self.catalogue.hash()).to_hex().to_string(),
+            parent: self.parent.as_ref().map(|parent| parent.report(self.feed.head())),
+            children: children.iter().map(|(code, child)| self.child(*code, child)).collect(),
+            holding,
+        })
+    }
+
+    /// The units below `scope`, and itself. Blocks briefly.
+    pub fn tree(&self, scope: Option<DivisionCode>) -> Result<Vec<v1::TreeUnit>, IndexError> {
+        let view = self.store.view();
+        let directory = Directory::read(view.index)?;
+        let children = self.child_states(view.index)?;
+        drop(view);
+        let scope = scope.unwrap_or(self.store.own);
+        let unit = |(code, entry): (DivisionCode, &v1::UnitEntry)| {
+            let direct = children.iter().find(|(child, _)| *child == code);
+            let (at, state) = match direct {
+                _ if code == self.store.own => (self.time.now_ms(), "self"),
+                Some((_, child)) => (child.complete_at_ms, self.standing(code, child).name()),
+                None => self.told(code, entry),
+            };
+            v1::TreeUnit {
+                code: code.to_string(),
+                name: entry.name.clone(),
+                tier: code.tier().name().to_owned(),
+                parent: entry.parent.clone(),
+                state: state.to_owned(),
+                heard_ms: at,
+                version: entry.version.clone(),
+            }
+        };
+        Ok(directory.units().filter(|(code, _)| directory.lies_under(*code, scope)).map(unit).collect())
+    }
+
+    /// How a deeper unit stands, as its parent told.
+    fn told(&self, code: DivisionCode, entry: &v1::UnitEntry) -> (i64, &'static str) {
+        match self.heard.of(code) {
+            Some((at, standing)) => (i64::from(at).saturating_mul(crate::env::SECOND_MS), standing.name()),
+            None if entry.planned => (0, Standing::Planned.name()),
+            None => (0, "unknown"),
+        }
+    }
+
+    /// The registry. Blocks briefly.
+    pub fn planned_children(&self) -> Result<Vec<v1::PlannedChild>, IndexError> {
+        let children = self.child_states(self.store.view().index)?;
+        let planned = |(code, child): (DivisionCode, Child)| v1::PlannedChild {
+            code: code.to_string(),
+            name: child.name,
+            expected_from: child.expected_from,
+            incarnation: child.incarnation.map(|life| life.to_string()).unwrap_or_default(),
+        };
+        Ok(children.into_iter().map(planned).collect())
+    }
+
+    /// What is told upward of the units below: each direct child, and what they told.
+    pub fn heard_units(&self) -> Vec<(DivisionCode, u32, u32)> {
+        let mut units = self.heard.all();
+        let children = self.child_states(self.store.view().index).unwrap_or_default();
+        units.extend(children.iter().map(|(code, child)| {
+            let seconds = u32::try_from(child.complete_at_ms / crate::env::SECOND_MS).unwrap_or(0);
+            (*code, seconds, self.standing(*code, child).number())
+        }));
+        units
+    }
+
+    /// Why a direct child's figures may be incomplete, and since when; `None`: it is connected.
+    pub fn absence(&self, code: DivisionCode) -> Option<(&'static str, i64)> {
+        match self.children.get(code) {
+            Some(link) if link.state == ChildState::Connected => None,
+            Some(link) => Some((link.state.as_str(), link.last_contact_ms)),
+            None => Some((Standing::Absent.name(), 0)),
+        }
+    }
+
+    fn standing(&self, code: DivisionCode, child: &Child) -> Standing {
+        match self.children.get(code).map(|link| link.state) {
+            Some(ChildState::Connected) => Standing::Connected,
+            Some(ChildState::Held) => Standing::Held,
+            _ if child.incarnation.is_none() => Standing::Planned,
+            _ => Standing::Absent,
+        }
+    }
+
+    fn child(&self, code: DivisionCode, child: &Child) -> v1::ChildStatus {
+        let digest = match (&child.walk, child.catching_up, child.complete_at_ms) {
+            (Some(walk), ..) if walk.began.is_none() => "differs",
+            (Some(_), ..) | (_, true, _) => "catching-up",
+            (None, false, 0) => "unknown",
+            (None, false, _) => "equal",
+        };
+        let mut status = v1::ChildStatus {
+            code: code.to_string(),
+            name: child.name.clone(),
+            state: self.standing(code, child).name().to_owned(),
+            incarnation: child.incarnation.map(|life| life.to_string()).unwrap_or_default(),
+            watermark: child.low.at.to_string(),
+            head: child.high.at.to_string(),
+            digest: digest.to_owned(),
+            complete_at_ms: child.complete_at_ms,
+            malformed: child.holding.malformed,
+            ..v1::ChildStatus::default()
+        };
+        self.children.fill(code, self.time.now_ms(), &mut status);
+        if status.digest == "equal" && status.lag_items > 0 {
+            "catching-up".clone_into(&mut status.digest);
+        }
+        status
+    }
+
+    fn child_states(&self, index: &dyn Index) -> Result<Vec<(DivisionCode, Child)>, IndexError> {
+        let prefix = keys::children();
+        let mut children = Vec::new();
+        index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+            if let Some(code) = keys::parse_child(key) {
+                children.push((code, Child::from_bytes(value)?));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(children)
+    }
+}
