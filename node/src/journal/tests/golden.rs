@@ -9,7 +9,11 @@ const GOLDEN_KEY: &str = include_str!("../golden/format-1.key.hex");
 /// Sixteen bytes a line; the zeros that were written ahead are left out.
 fn to_hex(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let line = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap();
+    let line = |bytes: &[u8]| {
+        let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
+        digits.chain(['\n']).collect::<String>()
+    };
     bytes[..end.next_multiple_of(8)].chunks(16).map(line).collect()
 }
 
