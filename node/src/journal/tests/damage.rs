@@ -117,3 +117,22 @@ fn bytes_that_no_torn_write_leaves_stop_the_node() {
     let error = try_open_with(&short, &options).err().unwrap().to_string();
     assert!(error.contains("entries 4..6"), "{error}");
 }
+
+#[test]
+fn a_whole_entry_that_does_not_continue_the_chain_stops_the_node_also_at_the_end() {
+    let twin = |note: &str| {
+        let disk = DoubleDisk::default();
+        let mut opened = open_on(&disk);
+        opened.writer.append(&[record(note, "")]).unwrap();
+        let last = opened.writer.append(&[stopped()]).unwrap()[0];
+        (disk, last.offset as usize)
+    };
+    let ((one, last), (other, _)) = (twin("one"), twin("two"));
+    let mut content = one.content(&segment(1));
+    content.splice(last.., other.content(&segment(1)).split_off(last));
+    one.set_content(&segment(1), content);
+    match try_open_with(&one, &options()).err().unwrap() {
+        JournalError::Damaged { offset, what, .. } => assert!(offset == last as u64 && what.contains("cannot follow")),
+        error => panic!("{error}"),
+    }
+}
