@@ -221,8 +221,7 @@ impl Disk for LocalDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0)?;

@@ -131,7 +131,11 @@ pub fn open(env: &Env, directory: &Path, options: &OpenOptions) -> Result<Opened
     }
     let lock = lock(env, directory)?;
     let headers = read_headers(env, directory)?;
-    if headers.is_empty() { create(env, directory, options, lock) } else { recover(env, directory, options, lock, &headers) }
+    if headers.is_empty() {
+        create(env, directory, options, lock)
+    } else {
+        recover(env, directory, options, lock, &headers)
+    }
 }
 
 fn lock(env: &Env, directory: &Path) -> Result<DiskLock, JournalError> {
@@ -159,18 +163,16 @@ fn create(env: &Env, directory: &Path, options: &OpenOptions, lock: DiskLock) ->
     let make = || {
         env.disk.create_directory(&place)?;
         env.disk.sync_directory(directory)?;
-        directory.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), |above| env.disk.sync_directory(above))
+        directory
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .map_or(Ok(()), |above| env.disk.sync_directory(above))
     };
     make().map_err(JournalError::io("making", &place))?;
     let key = NodeKey::open(env, directory, true)?;
     let nothing = Anchor { sequence: 0, hash: [0; 32] };
-    let shared = Shared::new(
-        Arc::clone(&env.disk),
-        directory,
-        key,
-        Vec::new(),
-        End { anchor: nothing, segment: 0, offset: 0 },
-    );
+    let shared =
+        Shared::new(Arc::clone(&env.disk), directory, key, Vec::new(), End { anchor: nothing, segment: 0, offset: 0 });
     let mut writer = JournalWriter {
         shared: Arc::new(shared),
         env: env.clone(),

@@ -256,19 +256,21 @@ struct DoubleFile {
 
 impl DiskFile for DoubleFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.disk.0.lock();
         let content = self.inode.lock();
         let from = usize::try_from(offset).unwrap().min(content.now.len());
         let read = buffer.len().min(content.now.len() - from);
         buffer[..read].copy_from_slice(&content.now[from..from + read]);
-        self.disk.0.lock().reads_bytes += read as u64;
+        state.reads_bytes += read as u64;
         Ok(read)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let state = &mut *self.disk.0.lock();
         let mut content = self.inode.lock();
         let at = usize::try_from(offset).unwrap();
         let growth = (at + bytes.len()).saturating_sub(content.now.len()) as u64;
-        let faults = &mut self.disk.0.lock().faults;
+        let faults = &mut state.faults;
         if happens(&mut faults.failing_writes) {
             return Err(Error::other("input/output error"));
         }
@@ -281,8 +283,8 @@ impl DiskFile for DoubleFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let content = &mut *self.inode.lock();
         let state = &mut *self.disk.0.lock();
+        let content = &mut *self.inode.lock();
         state.syncs += 1;
         let unsynced = std::mem::take(&mut content.unsynced);
         if happens(&mut state.faults.failing_syncs) {

@@ -185,8 +185,11 @@ impl JournalWriter {
             return Ok(());
         }
         let directory = &self.shared.directory;
-        let free =
-            self.shared.disk.free_bytes(directory).map_err(JournalError::io("asking for the free space of", directory))?;
+        let free = self
+            .shared
+            .disk
+            .free_bytes(directory)
+            .map_err(JournalError::io("asking for the free space of", directory))?;
         let needed = bytes + DISK_RESERVE_BYTES;
         if free < needed {
             return Err(JournalError::Full { directory: directory.clone(), free_bytes: free, needed_bytes: needed });

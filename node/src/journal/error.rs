@@ -137,7 +137,9 @@ pub enum JournalError {
         max: u64,
     },
     /// No durable entry is at this place.
-    #[error("no entry of the journal is at segment {segment}, byte {offset}: the index is of another journal; rebuild it")]
+    #[error(
+        "no entry of the journal is at segment {segment}, byte {offset}: the index is of another journal; rebuild it"
+    )]
     NotThere {
         /// The segment.
         segment: u64,
@@ -147,8 +149,7 @@ pub enum JournalError {
 }
 
 /// Remedy for damage that a copy of the file can undo.
-pub(super) const RESTORE: &str =
-    "Restore this file from a backup of the same journal, or check the disk and try again";
+pub(super) const RESTORE: &str = "Restore this file from a backup of the same journal, or check the disk and try again";
 
 /// Remedy for damage in the last segment.
 pub(super) const RESTORE_OR_ACCEPT: &str = "Restore this file from a backup of the same journal, or check the disk \

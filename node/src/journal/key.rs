@@ -57,9 +57,8 @@ impl NodeKey {
         let length = opened.length().map_err(JournalError::io("reading", &file))?;
         let read = opened.read_at(0, key.as_mut()).map_err(JournalError::io("reading", &file))?;
         if read != KEY_BYTES || length != KEY_BYTES as u64 {
-            let reason = format!(
-                "it has {length} bytes where {KEY_BYTES} are right: restore it from the backup of this node"
-            );
+            let reason =
+                format!("it has {length} bytes where {KEY_BYTES} are right: restore it from the backup of this node");
             return Err(JournalError::Key { file, reason });
         }
         Ok(Self::derive(&key, file))

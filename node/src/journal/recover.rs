@@ -74,7 +74,11 @@ pub(super) fn check_owner(
 }
 
 /// The newest entry, wherever it is.
-pub(super) fn last_entry(shared: &Shared, headers: &[Header], tail: &Tail) -> Result<Option<stored::Entry>, JournalError> {
+pub(super) fn last_entry(
+    shared: &Shared,
+    headers: &[Header],
+    tail: &Tail,
+) -> Result<Option<stored::Entry>, JournalError> {
     if let Some(last) = tail.last {
         return read_entry(shared, tail.header.id, last).map(Some);
     }
@@ -142,12 +146,7 @@ pub(super) fn find_loss(
 }
 
 /// How an index mark proves that entries are gone; `None`: it does not.
-fn proof(
-    shared: &Shared,
-    headers: &[Header],
-    tail: &Tail,
-    mark: IndexMark,
-) -> Result<Option<String>, JournalError> {
+fn proof(shared: &Shared, headers: &[Header], tail: &Tail, mark: IndexMark) -> Result<Option<String>, JournalError> {
     if mark.sequence == 0 {
         return Ok(None);
     }
@@ -158,7 +157,10 @@ fn proof(
     }
     // A former life ended with a loss that was accepted: the entry is its successor's first.
     let Some(end_of_life) = headers.iter().rposition(|header| header.incarnation == mark.incarnation) else {
-        return Ok(Some(format!("the index knows a later life of it, {}, with entry {}", mark.incarnation, mark.sequence)));
+        return Ok(Some(format!(
+            "the index knows a later life of it, {}, with entry {}",
+            mark.incarnation, mark.sequence
+        )));
     };
     let Some(next) = headers.get(end_of_life + 1).filter(|next| next.first <= found) else {
         return Ok((mark.sequence > found).then_some(beyond));

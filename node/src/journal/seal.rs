@@ -61,12 +61,7 @@ impl std::fmt::Debug for SealedPart {
 }
 
 /// Encrypts an entry's values under a fresh key. `None` only if the cipher refuses the size.
-pub(super) fn seal(
-    key: &NodeKey,
-    entropy: &dyn Entropy,
-    sequence: u64,
-    values: &stored::Sealed,
-) -> Option<SealedPart> {
+pub(super) fn seal(key: &NodeKey, entropy: &dyn Entropy, sequence: u64, values: &stored::Sealed) -> Option<SealedPart> {
     let plain = Zeroizing::new(values.encode_to_vec());
     let mut own = Zeroizing::new([0; KEY_BYTES]);
     entropy.fill(own.as_mut());

@@ -29,6 +29,8 @@ use crate::env::DiskFile;
 
 /// Bytes of a header; the first frame follows.
 pub(super) const HEADER_BYTES: usize = 128;
+/// The same, as the header says it: a later format may have a longer one.
+const HEADER_LENGTH: u32 = 128;
 /// The format that this program writes, of headers and frames.
 const FORMAT: u32 = 1;
 const MAGIC: [u8; 8] = *b"WUJIWAL\0";
@@ -52,7 +54,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);
         put(&mut bytes, 8, &FORMAT.to_le_bytes());
-        put(&mut bytes, 12, &(HEADER_BYTES as u32).to_le_bytes());
+        put(&mut bytes, 12, &HEADER_LENGTH.to_le_bytes());
         put(&mut bytes, 16, &self.id.to_le_bytes());
         put(&mut bytes, 24, &self.first.to_le_bytes());
         put(&mut bytes, 32, &self.previous);

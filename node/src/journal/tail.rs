@@ -136,9 +136,8 @@ fn judge_rest(path: &Path, segment: u64, rest: &[u8], known: &Known) -> Result<R
         return Err(JournalError::damaged(path, offset, what));
     }
     if used as u64 > GROUP_BYTES_MAX {
-        let what = format!(
-            "unknown bytes reach {used} bytes past entry {found}, further than a write that was cut off could"
-        );
+        let what =
+            format!("unknown bytes reach {used} bytes past entry {found}, further than a write that was cut off could");
         return Err(JournalError::damaged(path, known.end.offset, what));
     }
     Ok(Rest::Torn { to: known.end.offset + used as u64, frames })

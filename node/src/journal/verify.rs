@@ -34,7 +34,8 @@ pub fn verify(reader: &JournalReader) -> Result<Verified, JournalError> {
         let file = shared.file(known.id)?;
         let header = Header::read(file.as_ref(), &path, known.id)?;
         if header.first != end.sequence || header.previous != end.previous {
-            let what = format!("the segment begins with entry {}, not right after entry {}", header.first, end.sequence - 1);
+            let what =
+                format!("the segment begins with entry {}, not right after entry {}", header.first, end.sequence - 1);
             return Err(JournalError::damaged(&path, 0, what));
         }
         let last = shared.extent(known.id).map_or(0, |extent| extent.last).min(tail.sequence);

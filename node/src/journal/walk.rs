@@ -74,15 +74,15 @@ impl Walk {
             return Ok(Err(Fault::Chain));
         }
         self.group = Some(frame.confirmed);
-        self.at =
-            Mark { sequence: frame.sequence + 1, offset: offset + frame.bytes as u64, previous: frame.hash };
+        self.at = Mark { sequence: frame.sequence + 1, offset: offset + frame.bytes as u64, previous: frame.hash };
         Ok(Ok((offset, frame)))
     }
 
     /// A step where the frame is known to be durable: anything else is damage.
     pub(super) fn step_durable(&mut self, path: &Path) -> Result<(u64, RawFrame<'_>), JournalError> {
         let Mark { offset, sequence, .. } = self.at;
-        self.step(path)?.map_err(|fault| JournalError::damaged(path, offset, format!("{fault}, where entry {sequence} was")))
+        self.step(path)?
+            .map_err(|fault| JournalError::damaged(path, offset, format!("{fault}, where entry {sequence} was")))
     }
 
     fn ahead(&self) -> &[u8] {

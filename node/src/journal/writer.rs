@@ -132,25 +132,17 @@ impl JournalWriter {
 
     fn encode_group(&mut self, entries: &[NewEntry], active: &Active) -> Result<Group, JournalError> {
         self.buffer.clear();
-        let mut group =
-            Group { positions: Vec::with_capacity(entries.len()), marks: Vec::new(), hash: self.tail.hash };
+        let mut group = Group { positions: Vec::with_capacity(entries.len()), marks: Vec::new(), hash: self.tail.hash };
         for (sequence, new) in (self.tail.sequence + 1..).zip(entries) {
             let offset = active.end + self.buffer.len() as u64;
-            let place = Place {
-                segment: active.id,
-                offset,
-                sequence,
-                confirmed: self.tail.sequence,
-                previous: group.hash,
-            };
-            let too_large = || JournalError::EntryTooLarge {
-                bytes: Self::frame_bytes(new),
-                max: FRAME_BYTES_MAX as u64,
-            };
+            let place =
+                Place { segment: active.id, offset, sequence, confirmed: self.tail.sequence, previous: group.hash };
+            let too_large =
+                || JournalError::EntryTooLarge { bytes: Self::frame_bytes(new), max: FRAME_BYTES_MAX as u64 };
             let sealed = new.sealed.as_ref().map(|values| self.seal(sequence, values).ok_or_else(too_large));
             group.marks.push(Mark { sequence, offset, previous: group.hash });
-            group.hash = encode(&mut self.buffer, &place, &new.entry, sealed.transpose()?.as_ref())
-                .map_err(|_| too_large())?;
+            group.hash =
+                encode(&mut self.buffer, &place, &new.entry, sealed.transpose()?.as_ref()).map_err(|_| too_large())?;
             let offset = u32::try_from(offset).unwrap_or(u32::MAX);
             group.positions.push(Position { sequence, segment: active.id, offset });
         }
@@ -188,8 +180,5 @@ pub(super) fn group_bytes_max(segment_bytes: u64) -> u64 {
 /// What the node writes of itself, also on a full disk.
 fn is_own(entry: &stored::Entry) -> bool {
     use stored::entry::Event;
-    matches!(
-        entry.event,
-        Some(Event::Created(_) | Event::Started(_) | Event::Stopped(_) | Event::LossAccepted(_))
-    )
+    matches!(entry.event, Some(Event::Created(_) | Event::Started(_) | Event::Stopped(_) | Event::LossAccepted(_)))
 }
