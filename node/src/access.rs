@@ -109,6 +109,9 @@ impl Access {
 }
 
 #[cfg(test)]
+mod tls_tests;
+
+#[cfg(test)]
 mod tests {
     use tonic::Code;
 

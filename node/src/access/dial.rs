@@ -67,7 +67,11 @@ impl TlsDial {
         };
         let target = format!("{host}:{port}");
         let name = ServerName::try_from(unit_name(unit)).map_err(|error| refuse(error.to_string()))?;
-        let endpoint = Endpoint::from(uri)
+        // The library encrypts `https` itself or not at all; here the connector does, so it is
+        // told `http`, and the calls still say where they really go.
+        let endpoint = Endpoint::from_shared(format!("http://{target}"))
+            .map_err(|error| refuse(explain(&error)))?
+            .origin(uri)
             .connect_timeout(CONNECT_MAX)
             .http2_keep_alive_interval(keepalive)
             .keep_alive_timeout(keepalive)

@@ -2,10 +2,16 @@
 
 use std::error::Error as StdError;
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{CertificateError, Error};
 
 /// How deep an error's sources are followed.
 const SOURCES_MAX: usize = 16;
+
+/// How `rustls` introduces an alert of the other end.
+const ALERT_WORDS: &str = "received fatal alert: ";
+
+/// How we do.
+const REFUSED_WORDS: &str = "the other node refused our certificate: ";
 
 /// The first error in a chain of sources that says something, in words. Transports wrap
 /// the cause several times, and their outermost words are "transport error".
@@ -30,7 +36,11 @@ pub fn explain(error: &(dyn StdError + 'static)) -> String {
             None => error.source(),
         };
     }
-    told
+    // HTTP/2 keeps the words of an alert, and not the error.
+    match told.split_once(ALERT_WORDS) {
+        Some((_, name)) => format!("{REFUSED_WORDS}{}", refusal(name.trim())),
+        None => told,
+    }
 }
 
 /// Of an error at the dialling end, where the certificate is the other end's, and where an
@@ -40,7 +50,7 @@ fn of_peer(error: &Error) -> String {
         Error::InvalidCertificate(problem) => {
             format!("the other node's certificate {}", certificate(problem, "that node's operator"))
         }
-        Error::AlertReceived(alert) => format!("the other node refused our certificate: {}", refusal(*alert)),
+        Error::AlertReceived(alert) => format!("{REFUSED_WORDS}{}", refusal(&format!("{alert:?}"))),
         Error::NoApplicationProtocol => "the other end is not a node: check address and port".to_owned(),
         Error::InvalidMessage(_) => "the other end does not speak TLS: check address and port".to_owned(),
         other => other.to_string(),
@@ -81,12 +91,13 @@ fn certificate(problem: &CertificateError, who: &str) -> String {
     }
 }
 
-fn refusal(alert: AlertDescription) -> String {
+/// Of an alert, by its name in TLS.
+fn refusal(alert: &str) -> String {
     match alert {
-        AlertDescription::CertificateExpired => "it has expired (or a clock is wrong): renew it".to_owned(),
-        AlertDescription::UnknownCA => "it is not from that node's authority: check `tls.certificate`".to_owned(),
-        AlertDescription::CertificateRevoked => "it was revoked: ask for a new one".to_owned(),
-        AlertDescription::CertificateRequired => "none was sent: check `tls.certificate`".to_owned(),
-        other => format!("{other:?}; see that node's status for the reason"),
+        "CertificateExpired" => "it has expired (or a clock is wrong): renew it".to_owned(),
+        "UnknownCA" | "DecryptError" => "it is not from that node's authority: check `tls.certificate`".to_owned(),
+        "CertificateRevoked" => "it was revoked: ask for a new one".to_owned(),
+        "CertificateRequired" => "none was sent: check `tls.certificate`".to_owned(),
+        other => format!("{other}; see that node's status for the reason"),
     }
 }

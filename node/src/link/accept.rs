@@ -77,7 +77,7 @@ type Answers = ReceiverStream<Result<v1::FeedAck, Status>>;
 impl AcceptService {
     /// With no child connected.
     pub fn new(parts: AcceptParts) -> Self {
-        let children = Arc::new(Children::new(Arc::clone(&parts.refusals)));
+        let children = Arc::new(Children::new(Arc::clone(&parts.refusals), Arc::clone(&parts.metrics)));
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
         let parts = Parts { given: parts, children, next_stream: AtomicU64::new(1), waiting };
         Self { parts: Arc::new(parts), opening_max: OPENING_MAX }

@@ -8,6 +8,7 @@ use wuji_proto::{DivisionCode, Watermark, v1};
 use super::stream::items;
 use crate::access::Refusals;
 use crate::feed::exchange::{ChildFrame, ChildOpening, Refusal, StreamId};
+use crate::telemetry::Metrics;
 
 /// Milliseconds in a second.
 const SECOND_MS: i64 = 1_000;
@@ -16,6 +17,7 @@ const SECOND_MS: i64 = 1_000;
 /// to close their streams.
 pub struct Children {
     refusals: Arc<Refusals>,
+    metrics: Arc<Metrics>,
     known: Mutex<BTreeMap<DivisionCode, Child>>,
 }
 
@@ -36,6 +38,11 @@ pub enum ChildState {
 }
 
 impl ChildState {
+    /// After a refusal.
+    const fn without(refusal: &Refusal) -> Self {
+        if refusal.held { Self::Held } else { Self::Absent }
+    }
+
     /// As in `v1::ChildStatus`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -114,8 +121,8 @@ impl ChildLink {
 }
 
 impl Children {
-    pub(super) fn new(refusals: Arc<Refusals>) -> Self {
-        Self { refusals, known: Mutex::default() }
+    pub(super) fn new(refusals: Arc<Refusals>, metrics: Arc<Metrics>) -> Self {
+        Self { refusals, metrics, known: Mutex::default() }
     }
 
     /// What is known of a child; `None` if it has not called since the node started.
@@ -194,8 +201,8 @@ impl Children {
         child.end(taken_over);
         child.closing = Some(sender);
         child.link.opened(opening, now_ms);
-        (child.link.state, child.link.stream) = (ChildState::Connected, stream);
-        child.link.reason.clear();
+        child.link.stream = stream;
+        self.enter(&mut child.link, ChildState::Connected, "");
         receiver
     }
 
@@ -209,8 +216,7 @@ impl Children {
             return;
         }
         child.link.opened(opening, now_ms);
-        child.link.state = if refusal.held { ChildState::Held } else { ChildState::Absent };
-        child.link.reason.clone_from(&refusal.reason);
+        self.enter(&mut child.link, ChildState::without(refusal), &refusal.reason);
     }
 
     pub(super) fn received(&self, code: DivisionCode, stream: StreamId, frame: &ChildFrame, bytes: u64, now_ms: i64) {
@@ -247,10 +253,7 @@ impl Children {
 
     /// The stream is being closed by this node.
     pub(super) fn closed(&self, code: DivisionCode, stream: StreamId, refusal: &Refusal) {
-        self.update(code, stream, |link| {
-            link.state = if refusal.held { ChildState::Held } else { ChildState::Absent };
-            link.reason.clone_from(&refusal.reason);
-        });
+        self.update(code, stream, |link| self.enter(link, ChildState::without(refusal), &refusal.reason));
     }
 
     /// The stream has ended. A reason that was given before stays.
@@ -258,10 +261,16 @@ impl Children {
         self.update(code, stream, |link| {
             link.last_contact_ms = now_ms;
             if link.state == ChildState::Connected {
-                link.state = ChildState::Absent;
-                reason.clone_into(&mut link.reason);
+                self.enter(link, ChildState::Absent, reason);
             }
         });
+    }
+
+    fn enter(&self, link: &mut ChildLink, state: ChildState, reason: &str) {
+        let connected = |state| i64::from(state == ChildState::Connected);
+        self.metrics.children_connected.inc_by(connected(state) - connected(link.state));
+        link.state = state;
+        reason.clone_into(&mut link.reason);
     }
 
     /// Only the newest stream of a child speaks for it.

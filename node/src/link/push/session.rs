@@ -5,6 +5,7 @@ use std::time::Duration;
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use wuji_proto::v1::federation_client::FederationClient;
 use wuji_proto::v1::feed_ack::Ack;
@@ -38,6 +39,8 @@ struct Session<'a> {
     status: &'a PushStatus,
     frames: mpsc::Sender<v1::FeedFrame>,
     acks: Streaming<v1::FeedAck>,
+    /// Kept while the stream lives: with its last handle the connection may close.
+    _client: FederationClient<Channel>,
     cursor: Cursor,
     heard: VecDeque<v1::FeedFrame>,
 }
@@ -66,7 +69,7 @@ impl<'a> Session<'a> {
             _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
         };
         let cursor = welcomed_at(parts, status, welcome)?;
-        Ok(Self { parts, status, frames, acks, cursor, heard: VecDeque::new() })
+        Ok(Self { parts, status, frames, acks, _client: client, cursor, heard: VecDeque::new() })
     }
 
     /// Sends what there is, takes answers, and waits for either to change.
@@ -78,6 +81,7 @@ impl<'a> Session<'a> {
             // Before reading, so that a change during the read is not slept through.
             changes.mark_unchanged();
             self.send_all()?;
+            self.show_progress();
             tokio::select! {
                 ack = self.acks.message() => self.answered(ack.map_err(|status| refused(&status))?)?,
                 changed = changes.changed() => changed.map_err(|_| End::Stopped)?,
@@ -101,17 +105,21 @@ impl<'a> Session<'a> {
 
     fn send(&self, Next { frame, items, begins_walk }: Next) -> Result<(), End> {
         let bytes = frame.encoded_len() as u64;
-        let lag = self.cursor.lag_items();
         let metrics = &self.parts.metrics;
         metrics.items_sent.inc_by(items);
         metrics.bytes_sent.inc_by(bytes);
-        metrics.lag_items.set(i64::try_from(lag).unwrap_or(i64::MAX));
         metrics.resyncs.inc_by(u64::from(begins_walk));
-        self.status.sent(items, bytes, lag, begins_walk);
+        self.status.sent(items, bytes, begins_walk);
         if begins_walk {
             tracing::info!(parent = %self.parts.parent, "re-sync begins: the parent's watermark cannot be continued");
         }
         self.frames.try_send(frame).map_err(|_| gone())
+    }
+
+    fn show_progress(&self) {
+        let lag = self.cursor.lag_items();
+        self.parts.metrics.lag_items.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.status.progress(lag, self.cursor.walks());
     }
 
     fn answered(&mut self, ack: Option<v1::FeedAck>) -> Result<(), End> {
@@ -121,9 +129,7 @@ impl<'a> Session<'a> {
             Some(Some(Ack::Applied(applied))) => {
                 self.cursor.applied(applied.frames).map_err(wrong)?;
                 let held = |mark: Option<v1::Mark>| mark.map_or(Watermark::ZERO, Watermark::from);
-                let lag = self.cursor.lag_items();
-                self.parts.metrics.lag_items.set(i64::try_from(lag).unwrap_or(i64::MAX));
-                self.status.applied(held(applied.applied), held(applied.safe), applied.equal, lag);
+                self.status.applied(held(applied.applied), held(applied.safe), applied.equal);
                 Ok(())
             }
             Some(Some(Ack::Range(answer))) => {

@@ -16,6 +16,7 @@ struct Told {
     applied: Watermark,
     safe: Watermark,
     lag_items: u64,
+    walks: bool,
     digest: DigestState,
     clock_skew_ms: i64,
     items_sent: u64,
@@ -50,8 +51,8 @@ impl PushStatus {
         let told = self.told.lock().clone();
         let connected = told.state == State::Connected;
         let digest = match told.digest {
+            _ if connected && (told.walks || told.lag_items > 0 || told.applied < head) => "catching-up",
             DigestState::Unknown => "unknown",
-            _ if connected && (told.lag_items > 0 || told.applied < head) => "catching-up",
             DigestState::Equal => "equal",
             DigestState::Differs => "differs",
         };
@@ -103,17 +104,22 @@ impl PushStatus {
         self.told.lock().enter(State::Held, reason, now_ms);
     }
 
-    pub(super) fn sent(&self, items: u64, bytes: u64, lag_items: u64, begins_walk: bool) {
+    /// How far the feed is behind: items to be sent or applied, and whether a walk is under way.
+    pub(super) fn progress(&self, lag_items: u64, walks: bool) {
+        let mut told = self.told.lock();
+        (told.lag_items, told.walks) = (lag_items, walks);
+    }
+
+    pub(super) fn sent(&self, items: u64, bytes: u64, begins_walk: bool) {
         let mut told = self.told.lock();
         told.items_sent += items;
         told.bytes_sent += bytes;
-        told.lag_items = lag_items;
         told.resyncs += u64::from(begins_walk);
     }
 
-    pub(super) fn applied(&self, applied: Watermark, safe: Watermark, equal: Option<bool>, lag_items: u64) {
+    pub(super) fn applied(&self, applied: Watermark, safe: Watermark, equal: Option<bool>) {
         let mut told = self.told.lock();
-        (told.applied, told.safe, told.lag_items) = (applied, safe, lag_items);
+        (told.applied, told.safe) = (applied, safe);
         match equal {
             Some(true) => told.digest = DigestState::Equal,
             Some(false) => told.digest = DigestState::Differs,
