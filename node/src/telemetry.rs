@@ -20,9 +20,7 @@ use crate::config::{LogConfig, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The level is no word that the filter knows.
-    #[error(
-        "log level {level:?}: {problem}; write error, warn, info, debug or trace, or `info,wuji_node::link=debug`"
-    )]
+    #[error("log level {level:?}: {problem}; write error, warn, info, debug or trace, or `info,wuji_node::link=debug`")]
     Level {
         /// What the configuration says.
         level: String,

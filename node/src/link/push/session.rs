@@ -1,0 +1,228 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+use wuji_proto::v1::federation_client::FederationClient;
+use wuji_proto::v1::feed_ack::Ack;
+use wuji_proto::v1::feed_frame::Frame;
+use wuji_proto::{Watermark, v1};
+
+use super::super::{
+    HEARD_UNITS_MAX, MESSAGE_BYTES_MAX, OPENING_STARTS_MAX, PROTOCOL_VERSION, WINDOW_FRAMES_MAX, frame,
+};
+use super::cursor::{Cursor, Next};
+use super::{End, PushParts, PushStatus};
+use crate::access::explain;
+use crate::feed::exchange::{ChildWelcome, FeedSource};
+
+/// The longest wait for the parent's welcome. Its writer may have much to do first.
+const WELCOME_MAX: Duration = Duration::from_secs(60);
+
+/// The largest answer, in bytes.
+const ACK_BYTES_MAX: usize = 16 << 10;
+
+/// One connection: from dialling to its end.
+pub async fn run(parts: &PushParts, status: &PushStatus) -> End {
+    match Session::open(parts, status).await {
+        Ok(session) => session.push().await.err().unwrap_or(End::Stopped),
+        Err(end) => end,
+    }
+}
+
+struct Session<'a> {
+    parts: &'a PushParts,
+    status: &'a PushStatus,
+    frames: mpsc::Sender<v1::FeedFrame>,
+    acks: Streaming<v1::FeedAck>,
+    /// Kept while the stream lives: with its last handle the connection may close.
+    _client: FederationClient<Channel>,
+    cursor: Cursor,
+    heard: VecDeque<v1::FeedFrame>,
+}
+
+impl<'a> Session<'a> {
+    async fn open(parts: &'a PushParts, status: &'a PushStatus) -> Result<Self, End> {
+        let channel = parts.dial.dial().await.map_err(|error| End::Lost(error.reason))?;
+        let mut client = FederationClient::new(channel)
+            .max_decoding_message_size(ACK_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        // Room for a whole window, so sending never waits: what waits is counted by the cursor.
+        let (frames, outgoing) = mpsc::channel(WINDOW_FRAMES_MAX as usize + 1);
+        frames.try_send(opening(parts)).map_err(|_| gone())?;
+        let welcomed = tokio::time::timeout(WELCOME_MAX, async {
+            let mut acks = client.push(ReceiverStream::new(outgoing)).await?.into_inner();
+            let first = acks.message().await?;
+            Ok((acks, first))
+        });
+        let (acks, first) = welcomed
+            .await
+            .map_err(|_| End::Lost(format!("the parent did not answer within {} s", WELCOME_MAX.as_secs())))?
+            .map_err(|status: Status| refused(&status))?;
+        let welcome = match first.and_then(|ack| ack.ack) {
+            Some(Ack::Welcome(welcome)) => welcome,
+            Some(Ack::Close(close)) => return Err(closed(close)),
+            _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
+        };
+        let cursor = welcomed_at(parts, status, welcome)?;
+        Ok(Self { parts, status, frames, acks, _client: client, cursor, heard: VecDeque::new() })
+    }
+
+    /// Sends what there is, takes answers, and waits for either to change.
+    async fn push(mut self) -> Result<(), End> {
+        let mut changes = self.parts.source.watch();
+        let mut heard = tokio::time::interval(Duration::from_secs(self.parts.config.heard_seconds.max(1).into()));
+        heard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            // Before reading, so that a change during the read is not slept through.
+            changes.mark_unchanged();
+            self.send_all()?;
+            self.show_progress();
+            tokio::select! {
+                ack = self.acks.message() => self.answered(ack.map_err(|status| refused(&status))?)?,
+                changed = changes.changed() => changed.map_err(|_| End::Stopped)?,
+                _ = heard.tick() => self.hear(),
+            }
+        }
+    }
+
+    fn send_all(&mut self) -> Result<(), End> {
+        while self.cursor.has_room()
+            && let Some(heard) = self.heard.pop_front()
+        {
+            self.cursor.sent_other();
+            self.send(Next { frame: heard, items: 0, begins_walk: false })?;
+        }
+        while let Some(next) = self.cursor.next().map_err(|error| End::Lost(error.to_string()))? {
+            self.send(next)?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, Next { frame, items, begins_walk }: Next) -> Result<(), End> {
+        let bytes = frame.encoded_len() as u64;
+        let metrics = &self.parts.metrics;
+        metrics.items_sent.inc_by(items);
+        metrics.bytes_sent.inc_by(bytes);
+        metrics.resyncs.inc_by(u64::from(begins_walk));
+        self.status.sent(items, bytes, begins_walk);
+        if begins_walk {
+            tracing::info!(parent = %self.parts.parent, "re-sync begins: the parent's watermark cannot be continued");
+        }
+        self.frames.try_send(frame).map_err(|_| gone())
+    }
+
+    fn show_progress(&self) {
+        let lag = self.cursor.lag_items();
+        self.parts.metrics.lag_items.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.status.progress(lag, self.cursor.walks());
+    }
+
+    fn answered(&mut self, ack: Option<v1::FeedAck>) -> Result<(), End> {
+        let wrong = |error: super::cursor::WrongAnswer| End::Lost(error.to_string());
+        match ack.map(|ack| ack.ack) {
+            None => Err(gone()),
+            Some(Some(Ack::Applied(applied))) => {
+                self.cursor.applied(applied.frames).map_err(wrong)?;
+                let held = |mark: Option<v1::Mark>| mark.map_or(Watermark::ZERO, Watermark::from);
+                self.status.applied(held(applied.applied), held(applied.safe), applied.equal);
+                Ok(())
+            }
+            Some(Some(Ack::Range(answer))) => {
+                self.cursor.range_answered(answer.agreed).map_err(wrong)?;
+                if !self.cursor.walks() {
+                    tracing::info!(parent = %self.parts.parent, "re-sync done");
+                }
+                Ok(())
+            }
+            Some(Some(Ack::Close(close))) => Err(closed(close)),
+            Some(Some(Ack::Welcome(_)) | None) => {
+                Err(End::Lost("the parent sent an answer of no known kind".to_owned()))
+            }
+        }
+    }
+
+    /// What was not yet sent is replaced: only the newest is worth telling.
+    fn hear(&mut self) {
+        let units = (self.parts.heard)();
+        self.heard = units.chunks(HEARD_UNITS_MAX).map(frame::heard_frame).collect();
+    }
+}
+
+fn opening(parts: &PushParts) -> v1::FeedFrame {
+    let source = &parts.source;
+    let starts = source.starts();
+    let newest = starts.iter().skip(starts.len().saturating_sub(OPENING_STARTS_MAX));
+    let opening = v1::Opening {
+        protocol: PROTOCOL_VERSION,
+        code: source.code().to_string(),
+        incarnation: source.incarnation().to_bytes().to_vec(),
+        starts: newest
+            .map(|start| v1::FeedStart { number: start.number, epoch: start.epoch, sequence: start.sequence })
+            .collect(),
+        head: Some(source.head().into()),
+        name: parts.name.clone(),
+        version: parts.version.clone(),
+        catalogue_version: parts.catalogue_version.clone(),
+        clock_ms: source.now_ms(),
+    };
+    v1::FeedFrame { frame: Some(Frame::Opening(opening)) }
+}
+
+/// Takes the welcome, unless it proves that this node's journal went back in time.
+fn welcomed_at(parts: &PushParts, status: &PushStatus, welcome: v1::Welcome) -> Result<Cursor, End> {
+    let source = &parts.source;
+    let (parent_ms, window) = (welcome.clock_ms, welcome.window.min(parts.config.window_frames));
+    let now_ms = source.now_ms();
+    let held = frame::welcome(welcome).map_err(|error| End::Lost(format!("the parent's welcome: {error}")))?;
+    source.observe_parent_time(parent_ms);
+    refuse_rollback(source.as_ref(), &held)?;
+    status.welcomed(held.low, parent_ms.saturating_sub(now_ms), now_ms);
+    parts.metrics.parent_connected.set(1);
+    tracing::info!(parent = %parts.parent, low = %held.low.at, "welcomed by the parent");
+    Ok(Cursor::new(Arc::clone(source), held, window as usize))
+}
+
+/// The parent remembers the newest journal entry that it was ever shown. A journal without
+/// it lost entries that had been acknowledged: pushing would hide that.
+fn refuse_rollback(source: &dyn FeedSource, held: &ChildWelcome) -> Result<(), End> {
+    let Some(anchor) = held.anchor else { return Ok(()) };
+    if source.holds(anchor).map_err(|error| End::Lost(error.to_string()))? {
+        return Ok(());
+    }
+    Err(End::Held(format!(
+        "the parent has seen journal entry {} of this unit, and this journal does not hold it: the disk went back in \
+         time. Nothing is pushed. Restore the newer disk if there is one; otherwise stop the node and start it with \
+         --accept-loss, which records the loss and begins a new incarnation",
+        anchor.sequence
+    )))
+}
+
+fn closed(close: v1::Close) -> End {
+    if close.held { End::Held(close.reason) } else { End::Lost(close.reason) }
+}
+
+/// The stream was refused, or broke.
+fn refused(status: &Status) -> End {
+    let reason = if status.message().is_empty() || std::error::Error::source(status).is_some() {
+        explain(status)
+    } else {
+        status.message().to_owned()
+    };
+    match status.code() {
+        Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::Unimplemented => End::Held(reason),
+        _ => End::Lost(reason),
+    }
+}
+
+fn gone() -> End {
+    End::Lost("the parent ended the stream".to_owned())
+}
