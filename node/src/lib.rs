@@ -3,7 +3,11 @@
 //! A node's state = fold(its own journal) + its children's feeds + its parent's feed.
 //! The modules, in the order in which data flows through them:
 //!
+//! * [`node`]: builds the parts and wires them; start, drain, stop.
+//! * [`config`], [`telemetry`], [`retry`]: how a node is set up, watched, and tries again.
 //! * [`env`], [`time`]: what a simulation replaces; the node's own time.
+//! * [`api`]: the gRPC services, thin.
+//! * [`access`]: who is calling, and what the name in the certificate allows.
 //! * [`catalogue`]: what ledgers, measures and indicators there are; the form of a record.
 //! * [`ledger`]: submit, amend, void, list; the one committer.
 //! * [`journal`]: the truth: segments, frames, chain, group commit, recovery.
@@ -11,22 +15,28 @@
 //! * [`index`]: the view: keys and values, on disk or in memory.
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
+//! * [`link`]: the wire between parent and child.
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
-//! * [`config`], [`telemetry`], [`retry`]: how a node is set up, watched, and tries again.
-//! * [`state`]: all of these, opened and at work.
+//! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
+//! * [`division`]: the directory of division codes.
 
+pub mod access;
+pub mod api;
 pub mod catalogue;
 pub mod config;
+pub mod division;
 pub mod env;
 pub mod feed;
 pub mod fold;
 pub mod index;
 pub mod journal;
-pub mod link;
 pub mod ledger;
+pub mod link;
+pub mod node;
+pub mod retry;
 pub mod state;
 pub mod statistics;
-pub mod retry;
+pub mod status;
 pub mod store;
 pub mod telemetry;
 pub mod time;
