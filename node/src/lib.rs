@@ -4,7 +4,9 @@
 //! The modules, in the order in which data flows through them:
 //!
 //! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`division`]: the directory of units by code and name.
 //! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 
+pub mod division;
 pub mod env;
 pub mod feed;
