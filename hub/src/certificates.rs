@@ -194,7 +194,9 @@ impl Authority {
         let name = role.dns_name(code);
         let path = directory.join(role.file_stem(code)).with_extension("pem");
         let outcome = match (files::read(&path)?, files::read(&path.with_extension("key"))?) {
-            (Some(pem), Some(key)) if check::good_at(&self.pem, &pem, &key, &name, role, in_days(now, RENEWAL_DAYS)) => {
+            (Some(pem), Some(key))
+                if check::good_at(&self.pem, &pem, &key, &name, role, in_days(now, RENEWAL_DAYS)) =>
+            {
                 Outcome::Kept
             }
             (None, None) => Outcome::Issued,

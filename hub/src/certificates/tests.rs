@@ -33,8 +33,16 @@ fn doing_it_again_keeps_every_file() {
     assert_eq!(
         names,
         [
-            "37.key", "37.pem", "3711.key", "3711.pem", "authority.key", "authority.pem", "operator-37.key",
-            "operator-37.pem", "operator-3711.key", "operator-3711.pem"
+            "37.key",
+            "37.pem",
+            "3711.key",
+            "3711.pem",
+            "authority.key",
+            "authority.pem",
+            "operator-37.key",
+            "operator-37.pem",
+            "operator-3711.key",
+            "operator-3711.pem"
         ]
     );
 }
@@ -55,7 +63,14 @@ fn certificates_say_who_and_what_for_and_until_when() {
     let text = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     let good = |stem: &str, name: &str, role, days: i64| {
         let time = Duration::from_millis((NOW_MS + days * DAY_MS).try_into().unwrap());
-        check::good_at(&text("authority.pem"), &text(&format!("{stem}.pem")), &text(&format!("{stem}.key")), name, role, time)
+        check::good_at(
+            &text("authority.pem"),
+            &text(&format!("{stem}.pem")),
+            &text(&format!("{stem}.key")),
+            name,
+            role,
+            time,
+        )
     };
     for days in [0, 824] {
         assert!(good("371122", "371122.unit.wuji", Role::Node, days));

@@ -17,8 +17,18 @@ type Make = fn(number: u64, day: i32, &mut Random) -> Values;
 
 /// 3111 and 六统一: twelve dates from which the workroom has each.
 pub const BUILT_ON: [&str; 12] = [
-    "mediation_room_on", "service_room_on", "office_on", "square_on", "window_on", "hall_on", "signage_on",
-    "duties_on", "rules_on", "process_on", "support_on", "ledgers_on",
+    "mediation_room_on",
+    "service_room_on",
+    "office_on",
+    "square_on",
+    "window_on",
+    "hall_on",
+    "signage_on",
+    "duties_on",
+    "rules_on",
+    "process_on",
+    "support_on",
+    "ledgers_on",
 ];
 
 /// The workroom's register and its year of work.

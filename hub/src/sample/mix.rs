@@ -17,8 +17,7 @@ pub const SOURCES: [(&str, &[&str]); 3] = [
 ];
 
 /// The report's words for prevented escalations, and the ledger's.
-pub const PREVENTED: [(&str, &str); 2] =
-    [("防止民间纠纷转化为刑事案件", "转刑事"), ("防止群体性上访", "群体上访")];
+pub const PREVENTED: [(&str, &str); 2] = [("防止民间纠纷转化为刑事案件", "转刑事"), ("防止群体性上访", "群体上访")];
 
 /// The ledger's word where nothing was prevented.
 pub const PREVENTED_NOTHING: &str = "无";
@@ -53,9 +52,9 @@ impl Mix {
     /// The published numbers themselves.
     pub fn of(published: &Published) -> Self {
         let count = |name: &str| published.sources.iter().find(|(n, _)| n == name).map_or(0, |(_, count)| *count);
-        let sources = SOURCES.iter().flat_map(|(name, words)| {
-            words.iter().copied().zip(apportion(&vec![1; words.len()], count(name)))
-        });
+        let sources = SOURCES
+            .iter()
+            .flat_map(|(name, words)| words.iter().copied().zip(apportion(&vec![1; words.len()], count(name))));
         let prevented = PREVENTED.iter().filter_map(|(name, word)| {
             let known = published.prevented.iter().find(|p| p.name == *name)?;
             Some((*word, known.cases, known.people))

@@ -96,8 +96,7 @@ fn fen(yuan: &str) -> Result<u64, String> {
     if cents.len() != 2 {
         return Err(refuse());
     }
-    let (whole, cents): (u64, u64) =
-        (whole.parse().map_err(|_| refuse())?, cents.parse().map_err(|_| refuse())?);
+    let (whole, cents): (u64, u64) = (whole.parse().map_err(|_| refuse())?, cents.parse().map_err(|_| refuse())?);
     whole.checked_mul(FEN_PER_YUAN).and_then(|fen| fen.checked_add(cents)).ok_or_else(refuse)
 }
 

@@ -2,7 +2,7 @@
 //! every library: ids of sample entries depend on them, and a changed id would load an entry
 //! a second time.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

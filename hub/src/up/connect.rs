@@ -114,9 +114,21 @@ pub fn to(connections: &Connections, code: DivisionCode) -> anyhow::Result<&Conn
 
 /// What a node answered, with the fields that it did not like.
 fn words(status: &Status) -> String {
-    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
-    let fields: String = violations.iter().map(|v| format!("\n  {}: {}", v.field, v.description)).collect();
-    format!("{} ({:?}){fields}", status.message(), status.code())
+    let mut words = format!("{} ({:?})", status.message(), status.code());
+    // A failed connection says only "transport error"; why stands in the sources.
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        words.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    for violation in status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default() {
+        words.push_str(&format!(
+            "
+  {}: {}",
+            violation.field, violation.description
+        ));
+    }
+    words
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

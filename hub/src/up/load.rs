@@ -69,6 +69,9 @@ pub async fn submit(connections: &Connections, entries: Vec<Entry>, progress: &P
             let Some((unit, entries)) = waiting.next() else { break };
             running.spawn(submit_at(to(connections, unit)?.clone(), entries, told.clone()));
         }
+        if running.is_empty() {
+            return Ok(loaded);
+        }
         tokio::select! {
             Some(more) = telling.recv() => count.add(more),
             Some(done) = running.join_next() => {
@@ -76,10 +79,6 @@ pub async fn submit(connections: &Connections, entries: Vec<Entry>, progress: &P
                 loaded.written += done.written;
                 loaded.present += done.present;
             }
-            else => return Ok(loaded),
-        }
-        if running.is_empty() && waiting.len() == 0 {
-            return Ok(loaded);
         }
     }
 }
@@ -112,8 +111,7 @@ async fn submit_at(connection: Connection, entries: Vec<Entry>, told: mpsc::Send
 
 async fn submit_one(connection: Connection, entry: Entry) -> anyhow::Result<()> {
     let doing = format!("entering {} {}", entry.ledger, entry.id);
-    let request =
-        v1::SubmitRequest { ledger: entry.ledger.to_owned(), id: entry.id.to_string(), values: entry.values };
+    let request = v1::SubmitRequest { ledger: entry.ledger.to_owned(), id: entry.id.to_string(), values: entry.values };
     let call = |connection: Connection| {
         let request = request.clone();
         async move { connection.ledger().submit(request).await }
@@ -149,3 +147,6 @@ pub(super) async fn list(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,8 +169,8 @@ async fn run(
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => open = false,
             },
-            status = child.wait() => {
-                return died(status.map_or_else(|error| format!("is lost: {error}"), |s| format!("ended with {s}")), ready_at);
+            exit = child.wait() => {
+                return died(exit.map_or_else(|error| format!("is lost: {error}"), |s| format!("ended with {s}")), ready_at);
             }
             () = sleep_until(deadline), if ready_at.is_none() => {
                 kill(&mut child).await;

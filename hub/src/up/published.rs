@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use wuji_proto::Period;
 
@@ -120,7 +120,7 @@ pub struct Comparison<'a>(pub &'a [Figure]);
 impl fmt::Display for Comparison<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["指标", "公布 published", "全省 province", ""]);
+        table.load_style(UTF8_FULL_CONDENSED).set_header(["指标", "公布 published", "全省 province", ""]);
         for figure in self.0 {
             let (published, province) = (figure.unit.write(figure.published), figure.unit.write(figure.province));
             let mark = if figure.published == figure.province { "✓" } else { "✗" };
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn amounts_are_grouped_by_thousands() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (28_738_000, "28,738,000"), (-1_234, "-1,234")] {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (28_738_000, "28,738,000"), (-1_234, "-1,234")]
+        {
             assert_eq!(grouped(number), text);
         }
         assert_eq!(Unit::Fen.write(123_405), "1,234.05 元");

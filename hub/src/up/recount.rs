@@ -221,7 +221,7 @@ fn first_amount(figures: &[v1::Figure]) -> i64 {
 
 fn differences(question: Question, counted: &Answer, asked: &Answer) -> Vec<String> {
     let keys: std::collections::BTreeSet<&Vec<String>> = counted.keys().chain(asked.keys()).collect();
-    let figure = |answer: &Answer, key| answer.get(key).copied().unwrap_or(0);
+    let figure = |answer: &Answer, key: &[String]| answer.get(key).copied().unwrap_or(0);
     keys.into_iter()
         .filter(|key| figure(counted, key) != figure(asked, key))
         .map(|key| {

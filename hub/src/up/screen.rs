@@ -3,7 +3,7 @@
 use std::fmt;
 
 use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 
 use super::home::Home;
 use super::load::Loaded;
@@ -23,7 +23,7 @@ impl fmt::Display for Welcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plan, sample) = (&self.home.plan, &self.home.sample);
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["级 tier", "代码 code", "单位 unit", "gRPC", "metrics"]);
+        table.load_style(UTF8_FULL_CONDENSED).set_header(["级 tier", "代码 code", "单位 unit", "gRPC", "metrics"]);
         for unit in &plan.units {
             let tier = unit.code.tier();
             table.add_row([

@@ -51,10 +51,8 @@ async fn a_ready_line_of_another_unit_does_not_count() {
 async fn a_node_that_dies_while_serving_is_started_again() {
     let dir = tempfile::tempdir().unwrap();
     let starts = dir.path().join("starts");
-    let text = format!(
-        "echo start >> {0}; echo ready 37 x; [ $(wc -l < {0}) -gt 1 ] && cat || exit 3",
-        starts.display()
-    );
+    let text =
+        format!("echo start >> {0}; echo ready 37 x; [ $(wc -l < {0}) -gt 1 ] && cat || exit 3", starts.display());
     let mut process = Process::start(script(dir.path(), &text), Progress::new());
     process.ready().await.unwrap();
     while fs::read_to_string(&starts).unwrap_or_default().lines().count() < 2 {

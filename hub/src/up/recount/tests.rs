@@ -2,10 +2,11 @@ use super::*;
 use crate::sample::{Entry, Sample, SampleName};
 
 fn as_record(entry: Entry) -> v1::Record {
-    let event = ["accepted_on", "on", "listed_on", "from"].iter().find_map(|field| match entry.values.get(*field)?.kind {
-        Some(Kind::Date(day)) => Some(day),
-        _ => None,
-    });
+    let event =
+        ["accepted_on", "on", "listed_on", "from"].iter().find_map(|field| match entry.values.get(*field)?.kind {
+            Some(Kind::Date(day)) => Some(day),
+            _ => None,
+        });
     v1::Record {
         ledger: entry.ledger.to_owned(),
         id: entry.id.to_string(),
