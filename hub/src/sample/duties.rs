@@ -6,7 +6,7 @@ use wuji_proto::period::date;
 use wuji_proto::{DivisionCode, v1};
 
 use super::Entry;
-use super::mediation::{PEOPLE, Span, date_value, fields, id, integer, text};
+use super::mediation::{PEOPLE, Span, date_value, fields, id, integer, rows, text};
 use super::random::Random;
 use super::settings::Yearly;
 
@@ -19,7 +19,7 @@ type Make = fn(number: u64, day: i32, &mut Random) -> Values;
 pub const BUILT_ON: [&str; 12] = [
     "mediation_room_on",
     "service_room_on",
-    "office_on",
+    "office_room_on",
     "square_on",
     "window_on",
     "hall_on",
@@ -59,12 +59,15 @@ pub(super) fn entries(unit: DivisionCode, yearly: &Yearly, span: Span, random: &
 /// One in three of the workrooms still lacks its hall 法德讲堂 and so is not standardised.
 fn workroom(unit: DivisionCode, span: Span) -> Values {
     let lacks_hall = unit.to_key().iter().map(|byte| u32::from(*byte)).sum::<u32>() % 3 == 0;
+    let in_town = unit.as_str().get(6..7) == Some("0");
+    let covered = fields([("code", text(unit.as_str())), ("from", date_value(span.first))]);
     let mut values = fields([
         ("listed_on", date_value(span.first)),
         ("name", text(&format!("{unit} 司法行政工作室"))),
         ("build_status", text(if lacks_hall { "已建" } else { "已规范化" })),
-        ("build_class", text("已建")),
-        ("site_kind", text("城市社区")),
+        ("built_on", date_value(span.first)),
+        ("site_kind", text(if in_town { "城市社区" } else { "已撤并社区" })),
+        ("covered_villages", rows(vec![covered])),
     ]);
     for field in BUILT_ON.iter().filter(|field| !(lacks_hall && **field == "hall_on")) {
         values.insert((*field).to_owned(), date_value(span.first));

@@ -135,7 +135,7 @@ pub(super) fn date_value(day: i32) -> v1::Value {
     v1::Value { kind: Some(v1::value::Kind::Date(day)) }
 }
 
-fn rows(rows: Vec<BTreeMap<String, v1::Value>>) -> v1::Value {
+pub(super) fn rows(rows: Vec<BTreeMap<String, v1::Value>>) -> v1::Value {
     let rows = rows.into_iter().map(|values| v1::Row { values }).collect();
     v1::Value { kind: Some(v1::value::Kind::List(v1::List { rows })) }
 }

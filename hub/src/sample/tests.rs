@@ -51,7 +51,10 @@ fn the_huangshi_entries_sum_to_every_published_figure() {
         let word_of = mix::PREVENTED.iter().find(|(name, _)| *name == prevented.name).unwrap().1;
         let of: Vec<&Entry> = entries.iter().filter(|e| word(e, "prevented") == word_of).collect();
         assert_eq!(of.len() as u64, prevented.cases);
-        assert_eq!(of.iter().map(|e| number(e, "prevented_people")).sum::<i64>(), prevented.people as i64);
+        assert_eq!(
+            of.iter().map(|e| number(e, "prevented_people")).sum::<i64>(),
+            i64::try_from(prevented.people).unwrap()
+        );
     }
 }
 
@@ -104,17 +107,18 @@ fn the_generated_year_keeps_the_published_proportions() {
     let sample = sample(SampleName::Ju);
     let entries = sample.entries();
     let cases: Vec<Entry> = entries.iter().filter(|e| e.ledger == "mediation").cloned().collect();
-    let base = sample.published.accepted as f64;
-    assert_eq!(cases.len(), 72 * 6);
+    let (base, dealt) = (sample.published.accepted, cases.len() as u64);
+    assert_eq!(dealt, 72 * 6);
+    // Cross-multiplied: a count differs from its exact share by at most one case.
+    let near = |count: u64, published: u64| (count * base).abs_diff(published * dealt) <= base;
     let types = count(&cases, "dispute_type");
     for (word, published) in &sample.published.types {
-        let wanted = *published as f64 * cases.len() as f64 / base;
-        assert!((types.get(word).copied().unwrap_or(0) as f64 - wanted).abs() <= 1.0, "{word}");
+        assert!(near(types.get(word).copied().unwrap_or(0), *published), "{word}");
     }
-    let succeeded = count(&cases, "result")["成功"] as f64 / cases.len() as f64;
-    assert!((succeeded - 842.0 / 869.0).abs() < 0.002, "{succeeded}");
-    let mean = cases.iter().map(|e| number(e, "amount")).sum::<i64>() as f64 / cases.len() as f64;
-    assert!((mean - 2_873_800_000.0 / 869.0).abs() < 10_000.0, "{mean}");
+    assert!(near(count(&cases, "result")["成功"], sample.published.succeeded));
+    let amount = cases.iter().map(|entry| number(entry, "amount")).sum::<i64>().unsigned_abs();
+    let exact = sample.published.amount_fen * dealt / base;
+    assert!(amount.abs_diff(exact) < 10_000 * 2, "{amount} where {exact} is the share");
     let ledgers: BTreeSet<&str> = entries.iter().map(|entry| entry.ledger).collect();
     assert_eq!(ledgers.len(), 8);
     assert!((2_000..6_000).contains(&entries.len()), "{}", entries.len());

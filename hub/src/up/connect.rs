@@ -114,21 +114,16 @@ pub fn to(connections: &Connections, code: DivisionCode) -> anyhow::Result<&Conn
 
 /// What a node answered, with the fields that it did not like.
 fn words(status: &Status) -> String {
-    let mut words = format!("{} ({:?})", status.message(), status.code());
+    let mut words = vec![format!("{} ({:?})", status.message(), status.code())];
     // A failed connection says only "transport error"; why stands in the sources.
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        words.push_str(&format!(": {error}"));
+        words.push(format!(": {error}"));
         cause = error.source();
     }
-    for violation in status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default() {
-        words.push_str(&format!(
-            "
-  {}: {}",
-            violation.field, violation.description
-        ));
-    }
-    words
+    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+    words.extend(violations.iter().map(|violation| format!("\n  {}: {}", violation.field, violation.description)));
+    words.concat()
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

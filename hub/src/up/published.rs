@@ -74,7 +74,7 @@ pub async fn compare(province: &Connection, published: &Published, month: Period
         types: ask("mediation.accepted", &["dispute_type"]).await?,
         succeeded: ask("mediation.succeeded", &[]).await?,
         amount: ask("mediation.amount", &[]).await?,
-        prevented_cases: ask("mediation.prevented_cases", &["prevented"]).await?,
+        prevented_cases: ask("mediation.prevented", &["prevented"]).await?,
         prevented_people: ask("mediation.prevented_people", &["prevented"]).await?,
     };
     Ok(figures(published, &answers))

@@ -43,7 +43,7 @@ pub const QUESTIONS: [Question; 14] = [
     question("mediation.amount", &["workroom"]),
     question("mediation.people", &[]),
     question("mediation.people", &["workroom"]),
-    question("mediation.prevented_cases", &["prevented"]),
+    question("mediation.prevented", &["prevented"]),
     question("mediation.prevented_people", &["prevented"]),
 ];
 
@@ -129,7 +129,7 @@ fn amount(measure: &str, record: &v1::Record) -> i64 {
         "mediation.succeeded" if mediation => i64::from(word(record, "result") == "成功"),
         "mediation.amount" if mediation => integer(record, "amount"),
         "mediation.people" if mediation => integer(record, "people_count"),
-        "mediation.prevented_cases" if prevented => 1,
+        "mediation.prevented" if prevented => 1,
         "mediation.prevented_people" if prevented => integer(record, "prevented_people"),
         _ => 0,
     }
