@@ -50,7 +50,7 @@ pub const QUESTIONS: [Question; 14] = [
 /// What the comparison found.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// Raw records recounted.
+    /// Raw records, voided ones included.
     pub records: usize,
     /// Figures compared.
     pub figures: usize,
@@ -58,14 +58,15 @@ pub struct Verdict {
     pub differences: Vec<String>,
 }
 
-/// All live records of all ledgers at all workrooms.
+/// All records of all ledgers at all workrooms, voided ones included: an acknowledged entry is
+/// never gone.
 pub async fn records(connections: &Connections, province: DivisionCode) -> anyhow::Result<Vec<v1::Record>> {
     let get = |connection: Connection| async move { connection.catalogue().get(v1::GetCatalogueRequest {}).await };
     let catalogue = to(connections, province)?.call("reading the catalogue", get).await?.into_inner();
     let mut records = Vec::new();
     for (code, connection) in connections.iter().filter(|(code, _)| code.tier() == Tier::Workroom) {
         for ledger in &catalogue.ledgers {
-            for mut record in list(connection, &ledger.id, v1::RecordState::Live).await? {
+            for mut record in list(connection, &ledger.id, v1::RecordState::Unspecified).await? {
                 record.unit = code.to_string();
                 record.ledger.clone_from(&ledger.id);
                 records.push(record);
@@ -78,10 +79,12 @@ pub async fn records(connections: &Connections, province: DivisionCode) -> anyho
 /// Compares the province with the records, over all the years that they speak of.
 pub async fn verify(province: &Connection, records: &[v1::Record]) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict { records: records.len(), ..Verdict::default() };
+    let live: Vec<v1::Record> =
+        records.iter().filter(|record| record.state() == v1::RecordState::Live).cloned().collect();
     let Some((from, to)) = years(records) else { return Ok(verdict) };
     for question in QUESTIONS {
         let asked = ask(province, question, &from, &to).await?;
-        let counted = count(question, records);
+        let counted = count(question, &live);
         verdict.figures += counted.len().max(asked.len());
         verdict.differences.extend(differences(question, &counted, &asked));
     }
