@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use wuji_node::config::NodeArgs;
 
 use crate::client::Client;
-use crate::commands::{child, completion, ledger, stats, tree};
+use crate::commands::{child, completion, dev, division, ledger, stats, tree, up};
 use crate::contexts::{CONTEXTS_FILE_DEFAULT, Contexts};
 use crate::output::{Format, Output};
 
@@ -33,8 +34,8 @@ EXIT CODES
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    // `Up(up::UpArgs)`, `Dev(dev::DevArgs)`, `Node(NodeArgs)` and `Division(division::DivisionArgs)`
-    // take their places here when their parts are merged.
+    /// Start a five-tier federation of real units on this machine, with sample entries
+    Up(up::UpArgs),
     /// Write, amend, list, import and export ledger entries
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -48,6 +49,14 @@ pub enum Command {
     /// Plan children: only planned children are let in
     #[command(subcommand)]
     Child(child::ChildCommand),
+    /// Find divisions by code or name
+    #[command(subcommand)]
+    Division(division::DivisionCommand),
+    /// Run a unit's node in this program, as `wuji-node` does
+    #[command(after_help = crate::commands::node::EXAMPLES)]
+    Node(NodeArgs),
+    /// Make what a federation needs for development
+    Dev(dev::DevArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
 }

@@ -6,11 +6,14 @@
 
 pub mod child;
 pub mod completion;
+pub mod dev;
 pub mod division;
 pub mod ledger;
+pub mod node;
 pub mod stats;
 pub mod status;
 pub mod tree;
+pub mod up;
 
 use std::process::ExitCode;
 
@@ -25,6 +28,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tree(args) => tree::run(&args, &global).await,
         Command::Stats(args) => stats::run(args, &global).await,
         Command::Child(command) => child::run(command, &global).await,
+        Command::Up(args) => up::run(args).await,
+        Command::Division(command) => division::run(&command, &global),
+        Command::Node(args) => node::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
         Command::Completion(args) => completion::run(&args),
     }
 }

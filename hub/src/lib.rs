@@ -6,9 +6,11 @@
 //! * [`names`]: the catalogue's names and titles, and the nearest to a mistyped one.
 //! * [`values`]: a record's values as people type them and as JSON shows them.
 //! * [`import`]: files of rows: encodings, delimiters, refused rows.
+//! * [`up`], [`sample`], [`certificates`]: a federation on this machine, its entries, its certificates.
 //! * [`output`]: tables, JSON and CSV; [`clock`]: China time; [`exit`]: exit codes.
 
 pub mod args;
+pub mod certificates;
 pub mod client;
 pub mod clock;
 pub mod commands;
@@ -17,6 +19,8 @@ pub mod exit;
 pub mod import;
 pub mod names;
 pub mod output;
+pub mod sample;
+pub mod up;
 pub mod values;
 
 use std::process::ExitCode;
