@@ -30,6 +30,12 @@ pub use error::LedgerError;
 /// The longest reason for voiding, in characters.
 pub const REASON_CHARACTERS_MAX: usize = 200;
 
+/// Records that are handed to the committer at once.
+const INTENT_RECORDS_MAX: usize = 512;
+
+/// Bytes of their values, unless one alone has more: well within a journal group.
+const INTENT_BYTES_MAX: usize = 128 << 10;
+
 /// What the node answers to a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -55,6 +61,8 @@ pub struct Submission {
     pub record: CheckedRecord,
     /// Keyed digest of all values.
     pub content: [u8; 16],
+    /// Size of all values, in bytes.
+    pub bytes: usize,
 }
 
 /// The ledgers of a node.
@@ -98,8 +106,9 @@ impl Ledgers {
     pub fn check(&self, ledger: &str, id: RecordId, values: Values) -> Result<Submission, LedgerError> {
         let definition = self.catalogue.ledger(ledger).ok_or_else(|| LedgerError::unknown_ledger(ledger, &self.catalogue))?;
         let record = definition.check(values, self.time.today()).map_err(LedgerError::Form)?;
-        let content = self.digest(&[&record.canonical_bytes()]);
-        Ok(Submission { ledger: ledger.to_owned(), id, record, content })
+        let values = record.canonical_bytes();
+        let content = self.digest(&[&values]);
+        Ok(Submission { ledger: ledger.to_owned(), id, record, content, bytes: values.len() })
     }
 
     /// The id of an import row: of this unit, the ledger, what the row says, and which of
@@ -124,12 +133,20 @@ impl Ledgers {
     /// Writes records; one answer each, in order, when they are on disk.
     pub async fn submit(&self, submissions: Vec<Submission>, actor: &str) -> Vec<Result<Receipt, LedgerError>> {
         let count = submissions.len();
-        let (reply, answer) = oneshot::channel();
-        let intent = Intent::Submit { submissions, actor: actor.to_owned(), reply };
-        match self.ask(intent, answer).await {
-            Ok(receipts) => receipts,
-            Err(_) => (0..count).map(|_| Err(LedgerError::Stopping)).collect(),
+        let mut waiting = Vec::new();
+        for submissions in in_parts(submissions) {
+            let (reply, answer) = oneshot::channel();
+            let intent = Intent::Submit { submissions, actor: actor.to_owned(), reply };
+            if self.intents.send(intent).await.is_ok() {
+                waiting.push(answer);
+            }
         }
+        let mut receipts = Vec::with_capacity(count);
+        for answer in waiting {
+            receipts.extend(answer.await.unwrap_or_default());
+        }
+        receipts.resize_with(count, || Err(LedgerError::Stopping));
+        receipts
     }
 
     /// Replaces a record's values.
@@ -174,6 +191,23 @@ impl Ledgers {
         self.intents.send(intent).await.map_err(|_| LedgerError::Stopping)?;
         answer.await.map_err(|_| LedgerError::Stopping)
     }
+}
+
+/// Cuts a long list into parts that fit a journal group.
+fn in_parts(submissions: Vec<Submission>) -> Vec<Vec<Submission>> {
+    let mut parts = Vec::new();
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    for submission in submissions {
+        if part.len() == INTENT_RECORDS_MAX || bytes + submission.bytes > INTENT_BYTES_MAX {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += submission.bytes;
+        part.push(submission);
+    }
+    parts.push(part);
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// A child waits at the door: its incarnation is to be accepted in the journal, then its

@@ -1,14 +1,13 @@
 //! A node: its parts, built and wired; started, drained, stopped.
 
-use std::io;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tonic::transport::server::Router;
 use wuji_proto::v1;
 
@@ -24,7 +23,7 @@ use crate::link::{self, AcceptParts, AcceptService, PushLink, PushParts, PushSta
 use crate::state::{NodeState, StateOptions};
 use crate::statistics::answer::Absence;
 use crate::status::NodeStatus;
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::{self, Metrics, TelemetryError};
 
 /// The program's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -60,17 +59,28 @@ async fn stop_asked(with_stdin: bool) -> &'static str {
         }
     };
     let stdin_closed = async {
-        if !with_stdin {
-            std::future::pending::<()>().await;
+        match with_stdin.then(watch_stdin) {
+            Some(closed) => drop(closed.await),
+            None => std::future::pending().await,
         }
-        let mut rest = [0; 64];
-        while tokio::io::stdin().read(&mut rest).await.is_ok_and(|read| read > 0) {}
     };
     tokio::select! {
         () = caught(SignalKind::terminate()) => "SIGTERM",
         () = caught(SignalKind::interrupt()) => "SIGINT",
         () = stdin_closed => "the program that started this node has gone",
     }
+}
+
+/// Resolves when standard input ends. A thread of its own, which nobody waits for: a read
+/// that the runtime knows of would keep the program from ending.
+fn watch_stdin() -> oneshot::Receiver<()> {
+    let (ended, closed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut rest = [0; 64];
+        while std::io::stdin().read(&mut rest).is_ok_and(|read| read > 0) {}
+        ended.send(())
+    });
+    closed
 }
 
 /// A node that serves.
@@ -80,7 +90,7 @@ struct Running {
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     push: Option<Worker>,
-    metrics_page: Option<tokio::task::JoinHandle<io::Result<()>>>,
+    metrics_page: Option<tokio::task::JoinHandle<Result<(), TelemetryError>>>,
 }
 
 impl Running {
@@ -141,7 +151,7 @@ impl Running {
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
         let metrics_page = match config.metrics.listen {
             None => None,
-            Some(listen) => Some(serve_metrics(listen, metrics).await?),
+            Some(listen) => Some(serve_metrics(listen, metrics, stop.subscribe()).await?),
         };
         Ok(Self { address, state, stop, server, push, metrics_page })
     }
@@ -167,7 +177,7 @@ impl Running {
             push.finished().await;
         }
         if let Some(page) = self.metrics_page {
-            page.abort();
+            page.abort(); // a scraper may keep its connection open for ever
         }
         self.state.stop().await.context("noting a clean stop")?;
         match failed {
@@ -258,9 +268,10 @@ async fn until_stopped(mut stopping: watch::Receiver<bool>) {
 async fn serve_metrics(
     listen: std::net::SocketAddr,
     metrics: Arc<Metrics>,
-) -> anyhow::Result<tokio::task::JoinHandle<io::Result<()>>> {
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<tokio::task::JoinHandle<Result<(), TelemetryError>>> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))?;
-    Ok(tokio::spawn(telemetry::serve_metrics(listener, metrics)))
+    Ok(tokio::spawn(telemetry::serve_metrics(listener, metrics, until_stopped(stopping))))
 }

@@ -78,6 +78,8 @@ pub struct NodeState {
     pub checkpoints: watch::Receiver<i64>,
     /// What the children tell of the units below them.
     pub heard: Arc<Heard>,
+    /// Why the journal refuses writes; empty: it does not.
+    pub refusing: watch::Receiver<String>,
     children: mpsc::Sender<ChildJob>,
     jobs: mpsc::Sender<Job>,
     workers: Workers,
@@ -141,6 +143,7 @@ impl NodeState {
             jobs.clone(),
             Arc::clone(&acknowledged),
         );
+        let refusing = committer.refusing();
         let (checkpoints, heard) = (writer.checkpoints(), writer.heard());
         let workers = Workers::start(env, committer, intents_in, writer, inbox)?;
         let ledgers = Ledgers::new(
@@ -153,7 +156,7 @@ impl NodeState {
             content_key,
         );
         let journal = opened.reader;
-        Ok(Self { store, ledgers, journal, catalogue, time, report, checkpoints, heard, children, jobs, workers })
+        Ok(Self { store, ledgers, journal, catalogue, time, report, checkpoints, heard, refusing, children, jobs, workers })
     }
 
     /// The own feed, for the link upward.
@@ -177,6 +180,11 @@ impl NodeState {
                 Err(_) => std::future::pending().await,
             }
         }
+    }
+
+    /// Why a worker failed, if one has.
+    pub fn failed(&self) -> Option<String> {
+        self.workers.failed.borrow().clone()
     }
 
     /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.

@@ -31,6 +31,7 @@ pub struct NodeStatus {
     report: OpenReport,
     checkpoints: watch::Receiver<i64>,
     heard: Arc<Heard>,
+    refusing: watch::Receiver<String>,
     children: Arc<Children>,
     parent: Option<Arc<PushStatus>>,
 }
@@ -49,6 +50,7 @@ impl NodeStatus {
             report: state.report.clone(),
             checkpoints: state.checkpoints.clone(),
             heard: Arc::clone(&state.heard),
+            refusing: state.refusing.clone(),
             children,
             parent,
         }
@@ -81,7 +83,7 @@ impl NodeStatus {
                 segments: self.journal.segments().len() as u64,
                 bytes: self.journal.bytes(),
                 recovered: self.report.recovered.clone(),
-                refusing: self.journal.refusing().unwrap_or_default(),
+                refusing: self.refusing.borrow().clone(),
             }),
             index: Some(index),
             catalogue_version: self.catalogue.version().to_owned(),

@@ -1,6 +1,6 @@
 //! `wuji division find`: which unit has which code.
 //!
-//! The search itself is the directory's; [`Lookup`] is what this command needs of it.
+//! The search itself is the directory's.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use wuji_proto::{DivisionCode, Tier};
 
+use wuji_node::division::{self, Directory};
+
+use crate::args::Global;
 use crate::exit::Exit;
 use crate::output::{Cell, Column, Output, Sheet};
 
@@ -39,23 +42,6 @@ pub struct FindArgs {
     pub limit: u16,
 }
 
-/// A unit of the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its code.
-    pub code: DivisionCode,
-    /// Its name.
-    pub name: String,
-}
-
-/// What is needed of a directory of divisions.
-pub trait Lookup {
-    /// Up to `limit` units for a name or code, the best first.
-    fn find(&self, text: &str, limit: usize) -> Vec<Entry>;
-    /// The units from the province down to this one.
-    fn path(&self, code: DivisionCode) -> Vec<Entry>;
-}
-
 #[derive(Serialize)]
 struct Found {
     divisions: Vec<Division>,
@@ -77,9 +63,9 @@ struct PathPart {
 }
 
 /// Runs a command below `wuji division` on a directory.
-pub fn run(command: DivisionCommand, directory: &impl Lookup, output: Output) -> anyhow::Result<ExitCode> {
+pub fn run(command: &DivisionCommand, global: &Global) -> anyhow::Result<ExitCode> {
     let DivisionCommand::Find(args) = command;
-    let found = find(&args, directory);
+    let (found, output) = (find(args, &Directory::embedded()?), global.output());
     output.sheet(&found, sheet)?;
     if found.divisions.is_empty() {
         eprintln!("no unit is called {:?}: try a shorter part of the name, or another --tier", args.text);
@@ -88,12 +74,12 @@ pub fn run(command: DivisionCommand, directory: &impl Lookup, output: Output) ->
     Ok(Exit::Done.into())
 }
 
-fn find(args: &FindArgs, directory: &impl Lookup) -> Found {
+fn find(args: &FindArgs, directory: &Directory) -> Found {
     let limit = usize::from(args.limit);
     let asked = if args.tier.is_some() { FOUND_MAX } else { limit };
     let found = directory.find(args.text.trim(), asked).into_iter();
     let wanted = found.filter(|entry| args.tier.is_none_or(|tier| entry.code.tier() == tier)).take(limit);
-    let division = |entry: Entry| Division {
+    let division = |entry: division::Division| Division {
         path: directory.path(entry.code).into_iter().map(|it| PathPart { code: it.code, name: it.name }).collect(),
         tier: entry.code.tier(),
         code: entry.code,
@@ -119,42 +105,14 @@ mod tests {
     use super::*;
     use crate::output::table;
 
-    struct Ju;
-
-    impl Ju {
-        fn all() -> Vec<Entry> {
-            [
-                ("37", "山东省"),
-                ("3711", "日照市"),
-                ("371122", "莒县"),
-                ("371122102", "招贤镇"),
-                ("371122102205", "招贤村"),
-            ]
-            .map(|(code, name)| Entry { code: code.parse().unwrap(), name: name.to_owned() })
-            .into()
-        }
-    }
-
-    impl Lookup for Ju {
-        fn find(&self, text: &str, limit: usize) -> Vec<Entry> {
-            Self::all().into_iter().filter(|entry| entry.name.contains(text)).take(limit).collect()
-        }
-
-        fn path(&self, code: DivisionCode) -> Vec<Entry> {
-            Self::all()
-                .into_iter()
-                .filter(|entry| entry.code.contains(code) || entry.code == code || entry.code < code)
-                .collect()
-        }
-    }
-
     #[test]
     fn only_units_of_the_wanted_tier_are_shown_with_their_path() {
         let args = FindArgs { text: " 招贤 ".to_owned(), tier: Some(Tier::Township), limit: 1 };
-        let shown = table::render(&sheet(&find(&args, &Ju)), false);
+        let found = find(&args, &Directory::embedded().unwrap());
+        let shown = table::render(&sheet(&found), false);
         assert_eq!(
             shown.lines().nth(1),
-            Some("371122102  招贤镇  township  山东省 › 日照市 › 莒县 › 招贤镇"),
+            Some("371122105  招贤镇  township  山东省 › 日照市 › 莒县 › 招贤镇"),
             "{shown}"
         );
     }

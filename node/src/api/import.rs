@@ -48,7 +48,7 @@ async fn import(
         return Err(Status::invalid_argument("an import begins with a header that names ledger and columns"));
     };
     let columns = read_header(ledgers, &header)?;
-    let fields = columns.fields().into_iter().map(str::to_owned).collect();
+    let fields = columns.fields();
     reply(replies, import_reply::Part::Columns(ImportColumns { fields })).await?;
     let mut import = Import { ledgers, ledger: header.ledger, columns, twins: HashMap::new(), rows: 0 };
     while let Some(request) = requests.message().await? {

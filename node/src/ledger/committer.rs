@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, RecordId, stored};
 
@@ -84,15 +84,6 @@ pub enum Intent {
     AcceptChild(Box<Acceptance>),
 }
 
-impl Intent {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Submit { submissions, .. } => submissions.len(),
-            _ => 1,
-        }
-    }
-}
-
 /// An answer that waits for the disk.
 enum Answer {
     Receipts(oneshot::Sender<Vec<Result<Receipt, LedgerError>>>, Vec<Result<Receipt, LedgerError>>),
@@ -127,6 +118,7 @@ impl Answer {
 #[derive(Default)]
 struct Group {
     entries: Vec<NewEntry>,
+    bytes: u64,
     answers: Vec<Answer>,
     acceptances: Vec<(usize, Acceptance)>,
 }
@@ -142,6 +134,7 @@ pub struct Committer {
     pending: Pending,
     /// The last entry on disk.
     last: u64,
+    refusing: watch::Sender<String>,
 }
 
 impl Committer {
@@ -156,7 +149,12 @@ impl Committer {
         acknowledged: Arc<AtomicU64>,
     ) -> Self {
         let last = acknowledged.load(Ordering::Acquire);
-        Self { journal, store, time, catalogue_version, jobs, acknowledged, pending: Pending::default(), last }
+        Self { journal, store, time, catalogue_version, jobs, acknowledged, pending: Pending::default(), last, refusing: watch::Sender::default() }
+    }
+
+    /// Why the journal refuses writes; empty: it does not.
+    pub fn refusing(&self) -> watch::Receiver<String> {
+        self.refusing.subscribe()
     }
 
     /// Works until all senders are gone, then gives the journal back. Blocks while the disk
@@ -165,11 +163,11 @@ impl Committer {
         while let Some(first) = intents.recv().await {
             let mut group = Group::default();
             self.decide(first, &mut group).await;
-            let mut weight = group.entries.len();
-            while weight < GROUP_ENTRIES_MAX
+            // Half of what a group may be: the last intent taken may be as large again.
+            while group.entries.len() < GROUP_ENTRIES_MAX
+                && group.bytes < self.journal.group_bytes_max() / 2
                 && let Ok(intent) = intents.try_recv()
             {
-                weight += intent.weight();
                 self.decide(intent, &mut group).await;
             }
             self.commit(group).await;
@@ -218,11 +216,13 @@ impl Committer {
 
     fn push(&self, group: &mut Group, actor: String, event: Event, sealed: Option<stored::Sealed>) {
         let (_, at_ms) = self.next(group);
-        group.entries.push(NewEntry { entry: stored::Entry { at_ms, actor, event: Some(event) }, sealed });
+        let new = NewEntry { entry: stored::Entry { at_ms, actor, event: Some(event) }, sealed };
+        group.bytes += JournalWriter::frame_bytes(&new);
+        group.entries.push(new);
     }
 
     fn submit(&mut self, submission: Submission, actor: &str, group: &mut Group) -> Result<Receipt, LedgerError> {
-        let Submission { ledger, id, record, content } = submission;
+        let Submission { ledger, id, record, content, .. } = submission;
         if let Some(known) = self.pending.record(&self.store, &ledger, id)? {
             return if known.content == content { Ok(repeated(id, &known)) } else { Err(LedgerError::Taken(id)) };
         }
@@ -257,7 +257,7 @@ impl Committer {
         actor: String,
         group: &mut Group,
     ) -> Result<Receipt, LedgerError> {
-        let Submission { ledger, id, record, content } = amended;
+        let Submission { ledger, id, record, content, .. } = amended;
         let former = self.known(&ledger, id)?;
         if former.voided {
             return Err(LedgerError::Voided(id));
@@ -370,6 +370,7 @@ impl Committer {
             Ok(positions) => {
                 self.last = positions.last().map_or(self.last, |position| position.sequence);
                 self.acknowledged.store(self.last, Ordering::Release);
+                self.refusing.send_if_modified(|reason| !std::mem::take(reason).is_empty());
                 group.answers.into_iter().for_each(Answer::send);
                 let entries = std::mem::take(&mut group.entries).into_iter().zip(positions);
                 let committed =
@@ -379,6 +380,7 @@ impl Committer {
             Err(error) => {
                 tracing::error!(%error, "the journal refused a group");
                 let reason = error.to_string();
+                self.refusing.send_replace(reason.clone());
                 group.answers.into_iter().map(|answer| answer.fail(&reason)).for_each(Answer::send);
                 self.store.wait_applied(self.last).await;
                 self.pending.undo_after(self.last);
