@@ -3,7 +3,7 @@
 //! A node's state = fold(its own journal) + its children's feeds + its parent's feed.
 //! The modules, in the order in which data flows through them:
 //!
-//! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`mod@env`]: what a simulation replaces: clock, random numbers, disk, workers.
 //! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 //! * [`link`]: the wire between parent and child: push, accept.
 //! * [`access`]: who is calling, what they may do.
