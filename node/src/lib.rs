@@ -5,7 +5,7 @@
 //!
 //! * [`node`]: builds the parts and wires them; start, drain, stop.
 //! * [`config`], [`telemetry`], [`retry`]: how a node is set up, watched, and tries again.
-//! * [`env`], [`time`]: what a simulation replaces; the node's own time.
+//! * [`mod@env`], [`time`]: what a simulation replaces; the node's own time.
 //! * [`api`]: the gRPC services, thin.
 //! * [`access`]: who is calling, and what the name in the certificate allows.
 //! * [`catalogue`]: what ledgers, measures and indicators there are; the form of a record.

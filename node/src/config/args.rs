@@ -7,7 +7,6 @@ use super::{Config, ConfigError, LogFormat, load};
 
 /// The flags of a node.
 #[derive(Clone, Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct NodeArgs {
     /// The configuration file (examples: config/*.toml)
     #[arg(long, value_name = "FILE", env = "WUJI_CONFIG")]

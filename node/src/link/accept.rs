@@ -123,7 +123,7 @@ impl Federation for AcceptService {
         parts.refuse_tier(opening.code)?;
         let stream = parts.next_stream.fetch_add(1, Ordering::Relaxed);
         match parts.ask_writer(opening.clone(), stream).await? {
-            Ok(welcome) => Ok(Response::new(parts.take_in(opening, stream, welcome, frames)?)),
+            Ok(welcome) => Ok(Response::new(parts.take_in(&opening, stream, welcome, frames)?)),
             Err(refusal) => Ok(Response::new(parts.turn_away(&opening, refusal)?)),
         }
     }
@@ -171,7 +171,7 @@ impl Parts {
 
     fn take_in(
         self: &Arc<Self>,
-        opening: ChildOpening,
+        opening: &ChildOpening,
         stream: StreamId,
         welcome: ChildWelcome,
         frames: Streaming<v1::FeedFrame>,
@@ -182,7 +182,7 @@ impl Parts {
         let ack = frame::welcome_ack(welcome, window, now_ms, &self.given.version);
         answers.try_send(Ok(ack)).map_err(|_| Status::internal("the welcome found no room"))?;
         tracing::info!(child = %opening.code, stream, version = opening.version, "child connected");
-        let closing = self.children.connected(&opening, stream, now_ms);
+        let closing = self.children.connected(opening, stream, now_ms);
         let (queue, queued) = mpsc::channel(window as usize);
         tokio::spawn(answers::answer(queued, answers, closing.clone(), Arc::clone(self), opening.code, stream));
         let incoming = Incoming { parts: Arc::clone(self), child: opening.code, stream, queue, closing };

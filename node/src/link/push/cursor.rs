@@ -67,9 +67,8 @@ impl Cursor {
         let known = source.knows(welcome.high);
         let stage = match welcome.walk {
             Some((next, Some(began))) if known && source.knows(began) => Stage::Walk { next, began, wanted: false },
-            Some(_) => Stage::Begin,
             None if known && source.knows(welcome.low) => Stage::Feed(welcome.low),
-            None => Stage::Begin,
+            Some(_) | None => Stage::Begin,
         };
         Self {
             source,

@@ -21,7 +21,7 @@ use crate::access::explain;
 use crate::feed::exchange::{ChildWelcome, FeedSource};
 
 /// The longest wait for the parent's welcome. Its writer may have much to do first.
-const WELCOME_MAX: Duration = Duration::from_secs(60);
+const WELCOME_MAX: Duration = Duration::from_mins(1);
 
 /// The largest answer, in bytes.
 const ACK_BYTES_MAX: usize = 16 << 10;
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
             self.show_progress();
             tokio::select! {
                 ack = self.acks.message() => self.answered(ack.map_err(|status| refused(&status))?)?,
-                changed = changes.changed() => changed.map_err(|_| End::Stopped)?,
+                alive = changes.changed() => alive.map_err(|_| End::Stopped)?,
                 _ = heard.tick() => self.hear(),
             }
         }

@@ -36,8 +36,12 @@ fn batch(payload: Option<Packed>) -> v1::FeedFrame {
     v1::FeedFrame { frame: Some(Frame::Batch(batch)) }
 }
 
-fn plain(items: Vec<v1::Item>) -> Option<Packed> {
-    Some(Packed::Plain(v1::Items { items }.encode_to_vec()))
+fn batch_of(items: Packed) -> v1::FeedFrame {
+    batch(Some(items))
+}
+
+fn plain(items: Vec<v1::Item>) -> Packed {
+    Packed::Plain(v1::Items { items }.encode_to_vec())
 }
 
 fn amount(key: &[u8], amount: i64) -> v1::Item {
@@ -51,7 +55,7 @@ fn range(items: Vec<v1::Item>) -> v1::FeedFrame {
         view: Some(v1::Mark::default()),
         digest: Some(v1::FeedDigest { sum: vec![0; 16], count: 0 }),
         anchor: Some(v1::Anchor { sequence: 0, hash: vec![0; 32] }),
-        payload: Some(v1::Payload { items: plain(items) }),
+        payload: Some(v1::Payload { items: Some(plain(items)) }),
         progress: 0,
     };
     v1::FeedFrame { frame: Some(Frame::Range(range)) }
@@ -89,13 +93,13 @@ async fn each_malformed_frame_closes_the_stream_with_its_reason() {
     let many = vec![amount(b"k", 1); 4_097];
     let heard = v1::Heard { units: vec![v1::HeardUnit { code: 5, at: 1, state: 1 }] };
     let cases = [
-        (batch(Some(Packed::Zstd(bomb))), "at most 1048576"),
-        (batch(Some(Packed::Zstd(b"garbage".to_vec()))), "cannot be decompressed"),
-        (batch(Some(Packed::Plain(vec![0xff; 9]))), "cannot be decoded"),
-        (batch(plain(many)), "more than 4096 items"),
-        (batch(plain(vec![amount(b"k", 1), amount(b"k", i64::MAX)])), "item 1 of it is refused: its amount"),
-        (batch(plain(vec![amount(&[1; 300], 1)])), "its key is too long"),
-        (batch(plain(vec![v1::Item::default()])), "it has no value"),
+        (batch_of(Packed::Zstd(bomb)), "at most 1048576"),
+        (batch_of(Packed::Zstd(b"garbage".to_vec())), "cannot be decompressed"),
+        (batch_of(Packed::Plain(vec![0xff; 9])), "cannot be decoded"),
+        (batch_of(plain(many)), "more than 4096 items"),
+        (batch_of(plain(vec![amount(b"k", 1), amount(b"k", i64::MAX)])), "item 1 of it is refused: its amount"),
+        (batch_of(plain(vec![amount(&[1; 300], 1)])), "its key is too long"),
+        (batch_of(plain(vec![v1::Item::default()])), "it has no value"),
         (range(vec![amount(b"c", 1), amount(b"d", 1)]), "item 1 of the range"),
         (range(vec![amount(b"c", 1), amount(b"c", 2)]), "item 1 of the range"),
         (no_anchor, "lacks its anchor"),
@@ -121,7 +125,7 @@ async fn each_malformed_frame_closes_the_stream_with_its_reason() {
 #[tokio::test]
 async fn an_oversized_message_ends_the_stream_before_it_is_read() {
     let world = World::new().await;
-    let told = verdict(&world, batch(Some(Packed::Plain(vec![0; MESSAGE_BYTES_MAX + 1])))).await;
+    let told = verdict(&world, batch_of(Packed::Plain(vec![0; MESSAGE_BYTES_MAX + 1]))).await;
     eventually("the stream has ended", || world.writer.log().contains(&"closed".to_owned())).await;
     let reason = world.children.get(CHILD.parse().unwrap()).unwrap().reason;
     assert!(reason.contains("too large"), "{reason} / {told}");
@@ -132,7 +136,7 @@ async fn keys_that_nobody_understands_are_the_writers_to_judge() {
     let world = World::new().await;
     let (frames, client) = world.stream(&["371122.unit.wuji"]).await;
     frames.send(opening(CHILD)).await.unwrap();
-    frames.send(batch(plain(vec![amount(b"\xff\x00no key", 1)]))).await.unwrap();
+    frames.send(batch_of(plain(vec![amount(b"\xff\x00no key", 1)]))).await.unwrap();
     let mut answers = client.answers().await.unwrap();
     answers.message().await.unwrap().unwrap();
     let answer = answers.message().await.unwrap().unwrap();
