@@ -36,6 +36,7 @@ pub struct State {
     pub cut_answers: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the messages want")]
 fn title(zh: &str, en: &str) -> Option<Title> {
     Some(Title { zh: zh.to_owned(), en: en.to_owned() })
 }

@@ -121,20 +121,19 @@ impl Dir {
 
     /// Runs `wuji` with something on its stdin.
     pub fn wuji_with(&self, args: &[&str], stdin: &[u8]) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wuji"))
-            .args(args)
-            .current_dir(self.path())
-            .env("WUJI_CONTEXTS", "contexts.toml")
-            .env_remove("WUJI_CONTEXT")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(stdin).unwrap();
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// `wuji` in the directory, to be run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wuji"));
+        command.args(args).current_dir(self.path()).env("WUJI_CONTEXTS", "contexts.toml").env_remove("WUJI_CONTEXT");
+        command
     }
 
     /// Runs `wuji`, expects success, returns stdout.

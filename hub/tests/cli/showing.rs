@@ -105,11 +105,67 @@ fn a_child_is_registered_for_today_unless_a_day_is_given() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn every_field_of_a_document_is_described() {
+    // Below these stand the catalogue's names.
+    const NAMED_BY_THE_CATALOGUE: [&str; 6] = ["values", "units", "words", "figures", "totals", "in_transit"];
+    fn names(json: &serde_json::Value, found: &mut Vec<String>) {
+        match json {
+            serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    found.push(name.clone());
+                    if !NAMED_BY_THE_CATALOGUE.contains(&name.as_str()) || value.is_array() {
+                        names(value, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
     let dir = Dir::new();
-    let wuji = env!("CARGO_BIN_EXE_wuji");
-    let line = format!("set -o pipefail; {wuji} completion bash --contexts contexts.toml | head -c 10");
-    let output = std::process::Command::new("bash").args(["-c", &line]).current_dir(dir.path()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert!(output.status.success());
+    let record = fake::ledger_record(1);
+    dir.fake.0.lock().records.insert(record.id.clone(), record.clone());
+    dir.write("a.csv", "日期,备注\n不明,x\n".as_bytes());
+    let described = include_str!("../../../docs/cli-json.md");
+    for command in [
+        &["status"][..],
+        &["tree"],
+        &["stats", "-m", "mediation.accepted", "--by", "unit"],
+        &["child", "list"],
+        &["child", "register", "371122104", "--name", "x"],
+        &["ledger", "show", &record.id],
+        &["ledger", "list", "mediation"],
+        &["ledger", "add", "publicity", "topic=x"],
+        &["ledger", "import", "publicity", "a.csv"],
+    ] {
+        let said = dir.wuji(&[command, &["--output", "json"]].concat());
+        let mut found = Vec::new();
+        names(&serde_json::from_str(&said.out).unwrap(), &mut found);
+        assert!(!found.is_empty());
+        for name in found {
+            assert!(described.contains(&format!("\"{name}\"")), "{command:?}: {name} is not in docs/cli-json.md");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let dir = Dir::new();
+    let record = fake::ledger_record(1);
+    dir.fake.0.lock().records.insert(record.id.clone(), record);
+    for args in [
+        &["completion", "bash"][..],
+        &["tree"],
+        &["tree", "--output", "json"],
+        &["stats", "-m", "mediation.accepted"],
+        &["stats", "-m", "mediation.accepted", "--output", "csv"],
+        &["ledger", "list", "mediation", "--output", "json"],
+        &["ledger", "export", "mediation"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = dir.command(args).stdout(writer).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("error"), "{args:?}: {told}");
+    }
 }
