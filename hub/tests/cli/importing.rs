@@ -79,8 +79,8 @@ fn rows_with_too_many_cells_are_refused_here_and_the_rest_goes_in() {
 #[test]
 fn many_rows_are_sent_in_several_messages() {
     let dir = Dir::new();
-    let rows: String = (0..2_500).map(|row| format!("2016-08-15,主题{row},{row}\n")).collect();
-    dir.write("a.csv", format!("日期,主题,受众人数\n{rows}").as_bytes());
+    let rows: Vec<String> = (0..2_500).map(|row| format!("2016-08-15,主题{row},{row}")).collect();
+    dir.write("a.csv", format!("日期,主题,受众人数\n{}\n", rows.join("\n")).as_bytes());
     let said = dir.out(&["ledger", "import", "publicity", "a.csv"]);
     assert_eq!(said, "2,500 rows accepted, 0 already present, 0 refused\n");
     let sent = dir.fake.0.lock().import_rows.clone();
