@@ -7,7 +7,7 @@ use wuji_node::config::NodeArgs;
 
 use crate::client::Client;
 use crate::commands::{child, completion, dev, division, ledger, stats, tree, up};
-use crate::contexts::{CONTEXTS_FILE_DEFAULT, Contexts};
+use crate::contexts::{CONTEXTS_FILE_DEFAULT, Chosen, ContextError, Contexts};
 use crate::output::{Format, Output};
 
 /// Wuji 五级: five tiers of government, one federation of ledgers and statistics.
@@ -83,10 +83,14 @@ pub struct Global {
 }
 
 impl Global {
+    /// The chosen node.
+    pub fn chosen(&self) -> Result<Chosen, ContextError> {
+        Contexts::read(&self.contexts)?.choose(self.context.as_deref(), &self.contexts)
+    }
+
     /// Connects to the chosen node.
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        let chosen = Contexts::read(&self.contexts)?.choose(self.context.as_deref(), &self.contexts)?;
-        Ok(Client::connect(&chosen).await?)
+        Ok(Client::connect(&self.chosen()?).await?)
     }
 
     /// Where output goes; a table unless another form was asked for.

@@ -3,6 +3,7 @@
 //! noticed before anything is said.
 
 mod error;
+mod probe;
 
 use std::fs;
 use std::path::Path;
@@ -102,8 +103,9 @@ impl Client {
     }
 
     /// What a refused call means; `operation` completes "cannot …".
+    #[expect(clippy::needless_pass_by_value, reason = "fits `map_err`")]
     pub fn error(&self, operation: impl Into<String>, status: tonic::Status) -> ClientError {
-        ClientError::status(&self.address, operation.into(), status)
+        ClientError::status(&self.address, operation.into(), &status)
     }
 
     /// Makes a call that may safely be made twice; makes it again if the node does not answer.
@@ -122,6 +124,21 @@ impl Client {
             tokio::time::sleep(Duration::from_millis(RETRY_WAIT_MS << retry)).await;
         }
         call().await.map(tonic::Response::into_inner).map_err(|status| self.error(operation, status))
+    }
+}
+
+/// Why a connection to a node that opened may have broken at once: `Err` if one end does not
+/// accept the other's certificate, `Ok` if the cause lies elsewhere.
+pub async fn check_identity(chosen: &Chosen) -> Result<(), ClientError> {
+    let context = &chosen.context;
+    let address = Address { code: chosen.code, name: context.name.clone(), address: context.address.clone() };
+    let chosen = chosen.clone();
+    match tokio::task::spawn_blocking(move || probe::probe(&chosen)).await {
+        Ok(Err(error)) => match ClientError::transport(&address, &error) {
+            identity @ ClientError::Identity { .. } => Err(identity),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 

@@ -17,19 +17,31 @@ pub mod up;
 
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Global};
+use crate::client::{self, ClientError};
 
 /// Runs a command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { command, global } = cli;
+    let error = match dispatch(command, &global).await {
+        Ok(code) => return Ok(code),
+        Err(error) => error,
+    };
+    if matches!(error.downcast_ref(), Some(ClientError::NoAnswer { broken: true, .. })) {
+        client::check_identity(&global.chosen()?).await?;
+    }
+    Err(error)
+}
+
+async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Ledger(command) => ledger::run(command, &global).await,
-        Command::Status => status::run(&global).await,
-        Command::Tree(args) => tree::run(&args, &global).await,
-        Command::Stats(args) => stats::run(args, &global).await,
-        Command::Child(command) => child::run(command, &global).await,
+        Command::Ledger(command) => ledger::run(command, global).await,
+        Command::Status => status::run(global).await,
+        Command::Tree(args) => tree::run(&args, global).await,
+        Command::Stats(args) => stats::run(args, global).await,
+        Command::Child(command) => child::run(command, global).await,
         Command::Up(args) => up::run(args).await,
-        Command::Division(command) => division::run(&command, &global),
+        Command::Division(command) => division::run(&command, global),
         Command::Node(args) => node::run(args).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Completion(args) => completion::run(&args),

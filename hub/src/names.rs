@@ -7,8 +7,8 @@ use wuji_proto::v1::{CatalogueReply, FieldDefinition, LedgerDefinition, Title};
 /// How many nearest names an error shows.
 pub const NEAREST_SHOWN_MAX: usize = 3;
 
-/// Below this Jaro–Winkler similarity a name is not worth suggesting.
-const SIMILARITY_MIN: f64 = 0.6;
+/// Below this similarity, of 0 to 1, a name is not worth suggesting.
+const SIMILARITY_MIN: f64 = 0.5;
 
 /// A name that the catalogue does not have.
 #[derive(Debug, Error)]
@@ -23,7 +23,11 @@ pub struct NameError {
 /// The keys whose texts are most like `wanted`, the nearest first, at most
 /// [`NEAREST_SHOWN_MAX`].
 pub fn nearest<'a, K, const N: usize>(wanted: &str, known: impl Iterator<Item = (K, [&'a str; N])>) -> Vec<K> {
-    let similarity = |text: &str| strsim::jaro_winkler(wanted, text);
+    // The first favours a common beginning, the second an equal length: 371123 means 371122
+    // rather than 3711.
+    let similarity = |text: &str| {
+        f64::midpoint(strsim::jaro_winkler(wanted, text), strsim::normalized_damerau_levenshtein(wanted, text))
+    };
     let mut found: Vec<(f64, K)> = known
         .map(|(key, texts)| (texts.into_iter().map(similarity).fold(0.0, f64::max), key))
         .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)

@@ -93,6 +93,8 @@ pub enum ClientError {
         node: Address,
         /// Why.
         reason: String,
+        /// Whether the connection broke, rather than the node said that it cannot answer.
+        broken: bool,
     },
     /// The node refused.
     #[error("cannot {operation}: {message}{violations}")]
@@ -126,21 +128,22 @@ impl ClientError {
     }
 
     pub(super) fn transport(node: &Address, error: &(dyn Error + 'static)) -> Self {
-        match tls_error(error) {
-            Some(tls) => Self::Identity { node: node.clone(), reason: identity_reason(node, tls) },
+        match identity_reason(node, error) {
+            Some(reason) => Self::Identity { node: node.clone(), reason },
             None => Self::Unreachable { node: node.clone(), reason: innermost(error) },
         }
     }
 
-    pub(super) fn status(node: &Address, operation: String, status: tonic::Status) -> Self {
-        if let Some(tls) = status.source().and_then(tls_error) {
-            return Self::Identity { node: node.clone(), reason: identity_reason(node, tls) };
+    pub(super) fn status(node: &Address, operation: String, status: &tonic::Status) -> Self {
+        if let Some(reason) = status.source().and_then(|error| identity_reason(node, error)) {
+            return Self::Identity { node: node.clone(), reason };
         }
         let code = status.code();
         // A status with a source was made at this end: the connection broke.
         if status.source().is_some() || matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled) {
             let reason = status.source().map_or_else(|| status.message().to_owned(), innermost);
-            return Self::NoAnswer { operation, node: node.clone(), reason };
+            let broken = status.source().is_some();
+            return Self::NoAnswer { operation, node: node.clone(), reason, broken };
         }
         let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
         let violations = violations.into_iter().map(|one| (one.field, one.description)).collect();
@@ -190,9 +193,17 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
 
-fn identity_reason(node: &Address, error: &rustls::Error) -> String {
-    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error as Tls};
-    match error {
+/// What rustls calls an alert from the other end: h2 keeps only the words of an error.
+const ALERT: &str = "received fatal alert: ";
+
+/// Why one end does not accept the other's certificate; `None` if the error is about
+/// something else.
+fn identity_reason(node: &Address, error: &(dyn Error + 'static)) -> Option<String> {
+    use rustls::{CertificateError as Bad, Error as Tls};
+    let Some(tls) = tls_error(error) else {
+        return innermost(error).strip_prefix(ALERT).map(refused_by_node);
+    };
+    Some(match tls {
         Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => format!(
             "its certificate is not for {}.unit.wuji, so another unit's node is at this address; correct the address in the contexts file",
             node.code
@@ -203,12 +214,18 @@ fn identity_reason(node: &Address, error: &rustls::Error) -> String {
         Tls::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
             "its certificate has expired, or this machine's clock is wrong; renew it at the node".to_owned()
         }
-        Tls::AlertReceived(Alert::CertificateExpired) => {
-            "it says that the operator's certificate has expired; renew the one in the contexts file".to_owned()
-        }
-        Tls::AlertReceived(alert) => format!(
-            "it refused the operator's certificate ({alert:?}); the contexts file must name one that its own authority issued"
-        ),
+        Tls::AlertReceived(alert) => refused_by_node(&format!("{alert:?}")),
         other => format!("{other}; see that the address is a Wuji node's"),
+    })
+}
+
+fn refused_by_node(alert: &str) -> String {
+    match alert {
+        "CertificateExpired" => {
+            "the node says that the operator's certificate has expired; renew the one in the contexts file".to_owned()
+        }
+        alert => format!(
+            "the node refused the operator's certificate ({alert}); the contexts file must name one that the node's own authority issued"
+        ),
     }
 }

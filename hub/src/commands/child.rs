@@ -59,7 +59,8 @@ struct Registered {
     name: String,
     #[serde(serialize_with = "serialize_date")]
     expected_from: Date,
-    already_registered: bool,
+    #[serde(rename = "already_registered")]
+    repeated: bool,
 }
 
 async fn register(args: RegisterArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -76,10 +77,9 @@ async fn register(args: RegisterArgs, global: &Global) -> anyhow::Result<ExitCod
         let (mut node, message) = (node.clone(), message.clone());
         async move { node.register_child(request(message)).await }
     });
-    let registered =
-        Registered { code: args.code, name: args.name, expected_from, already_registered: reply.await?.repeated };
+    let registered = Registered { code: args.code, name: args.name, expected_from, repeated: reply.await?.repeated };
     global.output().document(&registered, registered_sheet, |done, _| {
-        let verb = if done.already_registered { "was registered already" } else { "is registered" };
+        let verb = if done.repeated { "was registered already" } else { "is registered" };
         let parent = client.address().code;
         format!("{} {} {verb} under {parent}, expected from {}\n", done.code, done.name, done.expected_from)
     })?;
@@ -93,7 +93,7 @@ fn registered_sheet(done: &Registered) -> Sheet {
             Cell::text(done.code.as_str()),
             Cell::text(&done.name),
             Cell::Date(done.expected_from),
-            Cell::text(if done.already_registered { "true" } else { "false" }),
+            Cell::text(if done.repeated { "true" } else { "false" }),
         ]],
         totals: None,
     }

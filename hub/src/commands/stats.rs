@@ -2,6 +2,7 @@
 
 mod print;
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -56,7 +57,7 @@ pub async fn run(args: StatsArgs, global: &Global) -> anyhow::Result<ExitCode> {
     if args.measures.is_empty() {
         return Err(UsageError(listed(&catalogue)).into());
     }
-    let request = query(args, &catalogue)?;
+    let request = query(&args, &catalogue)?;
     ask(&client, request, &catalogue, global.output()).await?;
     Ok(Exit::Done.into())
 }
@@ -66,12 +67,12 @@ fn listed(catalogue: &CatalogueReply) -> String {
     let measures = catalogue.measures.iter().map(|it| (&it.id, it.title.as_ref(), it.unit.as_str()));
     let indicators = catalogue.indicators.iter().map(|it| (&it.id, it.title.as_ref(), "%"));
     for (id, title, unit) in measures.chain(indicators) {
-        text += &format!("\n  {id}  {} ({unit})", names::title(title, id));
+        let _ = write!(text, "\n  {id}  {} ({unit})", names::title(title, id));
     }
     text
 }
 
-fn query(args: StatsArgs, catalogue: &CatalogueReply) -> anyhow::Result<QueryRequest> {
+fn query(args: &StatsArgs, catalogue: &CatalogueReply) -> anyhow::Result<QueryRequest> {
     let mut measures: Vec<&str> = Vec::new();
     for wanted in &args.measures {
         let id = names::measure(catalogue, wanted)?;

@@ -30,7 +30,7 @@ impl<W: Write> Rows<W> {
             Kind::Money => vec![format!("{}(元)", column.name)],
             Kind::Ratio => vec![format!("{}.numerator", column.name), format!("{}.denominator", column.name)],
         });
-        rows.writer.write_record(header)?;
+        rows.writer.write_record(header).map_err(cause)?;
         Ok(rows)
     }
 
@@ -41,12 +41,20 @@ impl<W: Write> Rows<W> {
             (Kind::Ratio, _) => vec![String::new(), String::new()],
             _ => vec![cell.exact()],
         });
-        Ok(self.writer.write_record(fields)?)
+        self.writer.write_record(fields).map_err(cause)
     }
 
     /// Makes sure that all is written.
     pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// The error below csv's own, so that a closed pipe is still known as one.
+fn cause(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -51,7 +51,12 @@ fn blank(colour: bool) -> Table {
 }
 
 fn finish(table: &Table) -> String {
-    table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()))).collect()
+    table.lines().fold(String::new(), |mut text, line| {
+        let line = line.trim_end();
+        text += line.strip_prefix(' ').unwrap_or(line);
+        text.push('\n');
+        text
+    })
 }
 
 fn title(column: &Column) -> String {

@@ -33,7 +33,7 @@ pub struct Printer {
 
 enum Sink {
     Table { sheet: Sheet, colour: bool },
-    Csv(csv::Rows<Stdout>),
+    Csv(Box<csv::Rows<Stdout>>),
     Json(Stream<io::BufWriter<Stdout>>),
 }
 
@@ -57,7 +57,7 @@ impl Printer {
                 print_heading(&head)?;
                 Sink::Table { sheet, colour: output.colour }
             }
-            Format::Csv => Sink::Csv(csv::Rows::new(&columns, io::stdout())?),
+            Format::Csv => Sink::Csv(Box::new(csv::Rows::new(&columns, io::stdout())?)),
             Format::Json => Sink::Json(Stream::new(&head_json(&head), "rows", io::BufWriter::new(io::stdout()))?),
         };
         Ok(Self { head, words, columns, sink })

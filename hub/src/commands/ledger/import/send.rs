@@ -50,7 +50,7 @@ pub async fn send(
 ) -> anyhow::Result<Summary> {
     let bar = progress_bar(bytes);
     let (requests, outgoing) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let (noted, notes) = mpsc::channel(BATCHES_NOTED_MAX);
+    let (note, notes) = mpsc::channel(BATCHES_NOTED_MAX);
     let summary = Summary {
         file: file.to_owned(),
         ledger: ledger.id.clone(),
@@ -63,10 +63,10 @@ pub async fn send(
     };
     let receiver =
         Receiver { client, notes, waiting: BTreeMap::new(), side, summary, columns: rows.columns().to_vec() };
-    let sending = produce(&ledger.id, rows, requests, noted, &bar);
-    let (sent, received) = tokio::join!(sending, receiver.run(ReceiverStream::new(outgoing)));
+    let sending = produce(&ledger.id, rows, requests, note, &bar);
+    let (sent, outcome) = tokio::join!(sending, receiver.run(ReceiverStream::new(outgoing)));
     bar.finish_and_clear();
-    let summary = received?;
+    let summary = outcome?;
     sent?;
     Ok(summary)
 }
@@ -85,7 +85,7 @@ async fn produce(
     ledger: &str,
     mut rows: Rows<'_>,
     requests: mpsc::Sender<ImportRequest>,
-    noted: mpsc::Sender<Vec<SourceRow>>,
+    note: mpsc::Sender<Vec<SourceRow>>,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
     let header = ImportHeader { ledger: ledger.to_owned(), columns: rows.columns().to_vec() };
@@ -103,7 +103,7 @@ async fn produce(
         let fit: Vec<ImportRow> = fit
             .map(|row| ImportRow { line: row.line, cells: row.cells.iter().take(columns).cloned().collect() })
             .collect();
-        if batch.is_empty() || noted.send(batch).await.is_err() {
+        if batch.is_empty() || note.send(batch).await.is_err() {
             return Ok(());
         }
         waiting = (!fit.is_empty()).then_some(Request::Rows(ImportRows { rows: fit }));

@@ -1,0 +1,55 @@
+//! Help for every command.
+
+use crate::harness::Dir;
+
+const COMMANDS: [&[&str]; 13] = [
+    &["ledger", "add"],
+    &["ledger", "amend"],
+    &["ledger", "void"],
+    &["ledger", "show"],
+    &["ledger", "list"],
+    &["ledger", "import"],
+    &["ledger", "export"],
+    &["status"],
+    &["tree"],
+    &["stats"],
+    &["child", "register"],
+    &["child", "list"],
+    &["completion"],
+];
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let dir = Dir::new();
+    for command in COMMANDS {
+        let help = dir.out(&[command, &["--help"]].concat());
+        let name = format!("wuji {}", command.join(" "));
+        assert!(help.contains(&format!("Usage: {name}")), "{help}");
+        let examples = help.split_once("EXAMPLES").unwrap_or_else(|| panic!("{name} has no examples:\n{help}")).1;
+        assert!(examples.contains(&name), "{help}");
+        assert!(help.contains("--context") && help.contains("WUJI_CONTEXTS"), "{help}");
+    }
+}
+
+#[test]
+fn the_top_level_help_names_every_command_and_the_exit_codes() {
+    let help = Dir::new().out(&["--help"]);
+    for word in ["ledger", "status", "tree", "stats", "child", "completion", "EXIT CODES"] {
+        assert!(help.contains(word), "{help}");
+    }
+}
+
+#[test]
+fn completion_scripts_exist_for_the_usual_shells() {
+    let dir = Dir::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(dir.out(&["completion", shell]).contains("ledger"));
+    }
+}
+
+#[test]
+fn unknown_commands_are_wrong_usage() {
+    let said = Dir::new().wuji(&["statis"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("'stats'") || said.err.contains("'status'"), "{}", said.err);
+}

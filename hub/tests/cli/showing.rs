@@ -1,0 +1,171 @@
+//! What is printed, in each form.
+
+use insta::assert_snapshot;
+
+use crate::fake;
+use crate::harness::Dir;
+
+const STATS: [&str; 9] = [
+    "stats",
+    "--measure",
+    "mediation.accepted",
+    "-m",
+    "涉及金额,mediation.success_rate",
+    "--from",
+    "2016-08",
+    "--by",
+    "unit,纠纷类型",
+];
+
+fn with(command: &[&'static str], form: &'static str) -> Vec<&'static str> {
+    [command, &["--output", form]].concat()
+}
+
+#[test]
+fn status_is_shown_in_each_form() {
+    let dir = Dir::new();
+    assert_snapshot!("status_table", dir.out(&["status"]));
+    assert_snapshot!("status_json", dir.out(&with(&["status"], "json")));
+    assert_snapshot!("status_csv", dir.out(&with(&["status"], "csv")));
+}
+
+#[test]
+fn the_tree_is_shown_in_each_form() {
+    let dir = Dir::new();
+    assert_snapshot!("tree_table", dir.out(&["tree"]));
+    assert_snapshot!("tree_json", dir.out(&with(&["tree"], "json")));
+    assert_snapshot!("tree_csv", dir.out(&with(&["tree"], "csv")));
+}
+
+#[test]
+fn figures_are_shown_in_each_form_with_what_they_include() {
+    let dir = Dir::new();
+    // `纠纷类型` is a field's title; a split is named by the field.
+    let command: Vec<&str> =
+        STATS.iter().map(|arg| if *arg == "unit,纠纷类型" { "unit,dispute_type" } else { arg }).collect();
+    let run = |form: &'static str| dir.wuji(&[command.as_slice(), &["--output", form]].concat());
+    assert_snapshot!("stats_table", run("table").out);
+    assert_snapshot!("stats_json", run("json").out);
+    let csv = run("csv");
+    assert_snapshot!("stats_csv", csv.out);
+    assert!(csv.err.contains("in transit: 受理(件) 3"), "{}", csv.err);
+    let asked = dir.fake.0.lock().queries[0].clone();
+    assert_eq!(asked.measures, ["mediation.accepted", "mediation.amount", "mediation.success_rate"]);
+    assert_eq!((asked.from.as_str(), asked.to.as_str(), asked.scope.as_str()), ("2016-08", "2016-08", ""));
+}
+
+#[test]
+fn children_are_listed_in_each_form() {
+    let dir = Dir::new();
+    assert_snapshot!("children_table", dir.out(&["child", "list"]));
+    assert_snapshot!("children_json", dir.out(&with(&["child", "list"], "json")));
+    assert_snapshot!("children_csv", dir.out(&with(&["child", "list"], "csv")));
+}
+
+#[test]
+fn a_record_is_shown_in_each_form() {
+    let dir = Dir::new();
+    let record = fake::ledger_record(1);
+    dir.fake.0.lock().records.insert(record.id.clone(), record.clone());
+    let show = |form: &str| dir.out(&["ledger", "show", &record.id, "--output", form]);
+    assert_snapshot!("record_table", show("table"));
+    assert_snapshot!("record_json", show("json"));
+    assert_snapshot!("record_csv", show("csv"));
+}
+
+#[test]
+fn records_are_listed_and_exported_over_several_pages() {
+    let dir = Dir::new();
+    for number in 1..=5 {
+        let record = fake::ledger_record(number);
+        dir.fake.0.lock().records.insert(record.id.clone(), record);
+    }
+    assert_snapshot!("list_table", dir.out(&["ledger", "list", "人民调解"]));
+    let export = dir.out(&["ledger", "export", "mediation"]);
+    assert_snapshot!("export_csv", export);
+    let json = dir.out(&["ledger", "export", "mediation", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["records"].as_array().unwrap().len(), 5);
+    assert_eq!(json["units"]["amount"], "分");
+    assert_eq!(json["records"][0]["values"]["amount"], 1_200_050);
+
+    let some = dir.wuji(&["ledger", "list", "mediation", "--limit", "3", "--fields", "amount,案号", "--output", "csv"]);
+    assert_eq!(some.out.lines().count(), 4, "{}", some.out);
+    assert!(some.out.starts_with("id,revision,state,event_date,amount(元),case_no\n"), "{}", some.out);
+    assert!(some.err.contains("the first 3 are shown"), "{}", some.err);
+}
+
+#[test]
+fn a_child_is_registered_for_today_unless_a_day_is_given() {
+    let dir = Dir::new();
+    let said = dir.out(&["child", "register", "371122104", "--name", "寨里河镇", "--expected-from", "2017-01-01"]);
+    assert_eq!(said, "371122104 寨里河镇 is registered under 371122, expected from 2017-01-01\n");
+    let again = dir.out(&["child", "register", "371122102", "--name", "招贤镇"]);
+    assert!(again.contains("was registered already"), "{again}");
+}
+
+#[test]
+fn every_field_of_a_document_is_described() {
+    // Below these stand the catalogue's names.
+    const NAMED_BY_THE_CATALOGUE: [&str; 6] = ["values", "units", "words", "figures", "totals", "in_transit"];
+    fn names(json: &serde_json::Value, found: &mut Vec<String>) {
+        match json {
+            serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    found.push(name.clone());
+                    if !NAMED_BY_THE_CATALOGUE.contains(&name.as_str()) || value.is_array() {
+                        names(value, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let dir = Dir::new();
+    let record = fake::ledger_record(1);
+    dir.fake.0.lock().records.insert(record.id.clone(), record.clone());
+    dir.write("a.csv", "日期,备注\n不明,x\n".as_bytes());
+    let described = include_str!("../../../docs/cli-json.md");
+    for command in [
+        &["status"][..],
+        &["tree"],
+        &["stats", "-m", "mediation.accepted", "--by", "unit"],
+        &["child", "list"],
+        &["child", "register", "371122104", "--name", "x"],
+        &["ledger", "show", &record.id],
+        &["ledger", "list", "mediation"],
+        &["ledger", "add", "publicity", "topic=x"],
+        &["ledger", "import", "publicity", "a.csv"],
+    ] {
+        let said = dir.wuji(&[command, &["--output", "json"]].concat());
+        let mut found = Vec::new();
+        names(&serde_json::from_str(&said.out).unwrap(), &mut found);
+        assert!(!found.is_empty());
+        for name in found {
+            assert!(described.contains(&format!("\"{name}\"")), "{command:?}: {name} is not in docs/cli-json.md");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let dir = Dir::new();
+    let record = fake::ledger_record(1);
+    dir.fake.0.lock().records.insert(record.id.clone(), record);
+    for args in [
+        &["completion", "bash"][..],
+        &["tree"],
+        &["tree", "--output", "json"],
+        &["stats", "-m", "mediation.accepted"],
+        &["stats", "-m", "mediation.accepted", "--output", "csv"],
+        &["ledger", "list", "mediation", "--output", "json"],
+        &["ledger", "export", "mediation"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = dir.command(args).stdout(writer).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("error"), "{args:?}: {told}");
+    }
+}
