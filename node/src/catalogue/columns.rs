@@ -54,7 +54,11 @@ impl Columns {
                     taken.push(field);
                     refuse(title, Refusal::unknown_money_unit())
                 }
-                Found::Near(near) => refuse(title, Refusal::column_near(&near)),
+                Found::Near(field, near) => {
+                    // That its field is missing would be one complaint too many.
+                    taken.push(field);
+                    refuse(title, Refusal::column_near(near))
+                }
                 Found::Nothing => None,
             };
             targets.push(target);
@@ -103,7 +107,8 @@ enum Found<'l> {
     Field(&'l str, Option<String>),
     /// A money field with a unit that is none.
     UnknownUnit(&'l str),
-    Near(String),
+    /// Nearly the field with this title.
+    Near(&'l str, &'l str),
     Nothing,
 }
 
@@ -142,5 +147,5 @@ fn find<'l>(ledger: &'l Ledger, headings: &BTreeMap<String, usize>, title: &str)
         };
     }
     let near = nearest(base, headings.keys().map(String::as_str)).and_then(field);
-    near.map_or(Found::Nothing, |field| Found::Near(field.title.zh.clone()))
+    near.map_or(Found::Nothing, |field| Found::Near(&field.name, &field.title.zh))
 }

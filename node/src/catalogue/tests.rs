@@ -6,6 +6,8 @@ mod measuring;
 mod shipped;
 mod wrong;
 
+use std::sync::LazyLock;
+
 use wuji_proto::period;
 use wuji_proto::v1::{self, value::Kind};
 
@@ -14,8 +16,11 @@ use super::{Catalogue, Values};
 /// 2016-12-31.
 const TODAY: &str = "2016-12-31";
 
-fn catalogue() -> Catalogue {
-    Catalogue::embedded().unwrap_or_else(|error| panic!("{error}"))
+static EMBEDDED: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::embedded().unwrap_or_else(|error| panic!("{error}")));
+
+fn catalogue() -> &'static Catalogue {
+    &EMBEDDED
 }
 
 /// Days since 1900-01-01 of a date written as 2016-08-15.

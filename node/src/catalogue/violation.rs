@@ -92,7 +92,10 @@ impl Refusal {
     }
 
     pub(super) fn not_money() -> Self {
-        refusal("不是金额，请写成 35000.00 元或 3.5 万元", "not an amount of money; write it like 35000.00元 or 3.5万元")
+        refusal(
+            "不是金额，请写成 35000.00 元或 3.5 万元",
+            "not an amount of money; write it like 35000.00元 or 3.5万元",
+        )
     }
 
     pub(super) fn too_fine() -> Self {

@@ -25,12 +25,22 @@ fn it_has_the_ledgers_duties_and_built_in_measures_of_the_design() {
     assert_eq!(
         ledgers,
         [
-            "workroom", "staff", "mediation", "screening", "publicity", "service", "legal_aid", "special", "governance",
-            "funding", "subsidy"
+            "workroom",
+            "staff",
+            "mediation",
+            "screening",
+            "publicity",
+            "service",
+            "legal_aid",
+            "special",
+            "governance",
+            "funding",
+            "subsidy"
         ]
     );
     assert_eq!(catalogue.duties().len(), 6);
-    let built_in: Vec<_> = catalogue.measures().iter().take(3).map(|measure| (measure.id(), measure.key().number)).collect();
+    let built_in: Vec<_> =
+        catalogue.measures().iter().take(3).map(|measure| (measure.id(), measure.key().number)).collect();
     assert_eq!(built_in, [("entries", 1), ("reported", 2), ("expected", 3)]);
     assert_eq!(catalogue.measure("expected").unwrap().kind(), MeasureKind::Stock);
     let stocks = ["mediation", "screening", "workroom", "staff", "subsidy"];
@@ -57,7 +67,9 @@ fn a_measure_is_found_by_id_revision_and_number_and_has_a_hash_of_its_own() {
 fn the_split_with_the_fewest_combinations_covers_a_query() {
     let catalogue = catalogue();
     let accepted = catalogue.measure("mediation.accepted").unwrap();
-    let covering = |fields: &[&str]| accepted.covering_split(fields).and_then(|at| accepted.split(at)).map(|s| s.fields().join("×"));
+    let covering = |fields: &[&str]| {
+        accepted.covering_split(fields).and_then(|at| accepted.split(at)).map(|s| s.fields().join("×"))
+    };
     assert_eq!(covering(&["dispute_type"]).unwrap(), "dispute_type×result");
     assert_eq!(covering(&["result", "dispute_type"]).unwrap(), "dispute_type×result");
     assert_eq!(covering(&[]).unwrap(), "source");
@@ -102,60 +114,60 @@ fn the_reply_carries_every_ledger_measure_and_indicator() {
     assert_eq!((parties.class, parties.columns.len(), parties.ceiling.as_str()), (3, 4, "township"));
 }
 
-/// A workroom's month: ten cases with the proportions of a published report, the workroom
-/// and its staff entered, and each other ledger used.
+/// Ten cases with the proportions of a published monthly report: number, type, source,
+/// difficulty, form, result, performance.
+const CASES: &str = "
+    1 邻里 主动调解 简单 口头 成功 履行
+    2 邻里 主动调解 一般 书面 成功 履行
+    3 邻里 当事人申请 简单 口头 成功 履行
+    4 婚姻家庭 当事人申请 一般 书面 成功 履行
+    5 婚姻家庭 主动调解 简单 口头 成功 履行
+    6 损害赔偿 当事人申请 一般 书面 成功 司法确认
+    7 房屋宅基地 主动调解 一般 书面 成功 履行
+    8 合同 当事人申请 重大 书面 不成功
+    9 医疗 其他部门移送 一般 书面 成功 司法确认
+    10 其他 主动调解 简单 口头 继续";
+
+/// A month's entries of the other ledgers.
+const OTHERS: &str = "
+    workroom name=店子集社区 listed_on=2016-08-01 build_status=已建 build_class=在建 started_on=2016-08-02 \
+        built_on=2016-08-20 covered_villages=371122100201 hall_on=2016-08-20
+    staff name=王五 role=主任 full_time=专 source=村居委成员 from=2016-08-05
+    staff name=李四 role=调解员 full_time=兼 source=人民调解员 from=2016-08-05
+    staff name=张三 role=调解员 full_time=兼 source=律师 from=2016-08-06
+    screening on=2016-08-04 found=0
+    screening on=2016-08-11 found=2 risk=黄
+    publicity on=2016-08-06 topic=宪法 form=宣讲 audience=80 materials=100
+    publicity on=2016-08-16 topic=反诈 form=资料 audience=40 materials=40
+    service on=2016-08-07 kind=咨询 channel=现场 minutes=30
+    service on=2016-08-17 kind=代书 channel=电话
+    legal_aid on=2016-08-08 channel=来访 matter=民事 handling=转援助 decision=给予
+    special on=2016-08-09 kind=安置帮教 event=走访 person_ref=A-17
+    special on=2016-08-19 kind=社区矫正协助 event=帮教 person_ref=B-3
+    governance on=2016-08-10 kind=民主议事
+    funding on=2016-08-12 year=2016 channel=社区工作 budget=3万元 received=2万元 spent=500元
+    subsidy on=2016-08-22 case_id=1 grade=一般 rate_table=2016 state=审定 amount=200元";
+
+/// A workroom's month: its cases, the workroom and its staff entered, each other ledger used.
 fn month() -> Vec<(&'static str, Values)> {
-    let cases = [
-        ("邻里", "主动调解", "简单", "口头", "成功", "履行"),
-        ("邻里", "主动调解", "一般", "书面", "成功", "履行"),
-        ("邻里", "当事人申请", "简单", "口头", "成功", "履行"),
-        ("婚姻家庭", "当事人申请", "一般", "书面", "成功", "履行"),
-        ("婚姻家庭", "主动调解", "简单", "口头", "成功", "履行"),
-        ("损害赔偿", "当事人申请", "一般", "书面", "成功", "司法确认"),
-        ("房屋宅基地", "主动调解", "一般", "书面", "成功", "履行"),
-        ("合同", "当事人申请", "重大", "书面", "不成功", ""),
-        ("医疗", "其他部门移送", "一般", "书面", "成功", "司法确认"),
-        ("其他", "主动调解", "简单", "口头", "继续", ""),
-    ];
-    let mut month: Vec<(&str, Values)> = (1..)
-        .zip(cases)
-        .map(|(number, (kind, source, difficulty, form, result, performance))| {
-            let (number, on) = (format!("{number}"), format!("2016-08-{:02}", number + 10));
-            let done = if result == "继续" { "" } else { on.as_str() };
-            let prevented = if number == "8" { "群体上访" } else { "无" };
-            ("mediation", mediation(&[
-                ("case_no", &number), ("accepted_on", "2016-08-03"), ("mediated_on", done), ("dispute_type", kind),
-                ("source", source), ("difficulty", difficulty), ("form", form), ("result", result),
-                ("performance", performance), ("amount", "1,200元"), ("prevented", prevented), ("prevented_people", "5"),
-            ]))
-        })
-        .collect();
-    let since = ["mediation_room_on", "service_room_on", "office_room_on", "square_on", "window_on", "hall_on"];
-    let mut workroom = values(&[
-        ("name", "店子集社区"), ("listed_on", "2016-08-01"), ("build_status", "已建"), ("build_class", "在建"),
-        ("started_on", "2016-08-02"), ("built_on", "2016-08-20"), ("covered_villages", "371122100201"),
-    ]);
-    workroom.extend(values(&since.map(|name| (name, "2016-08-20"))));
-    month.push(("workroom", workroom));
-    let staff = [("主任", "专", "村居委成员"), ("调解员", "兼", "人民调解员"), ("调解员", "兼", "律师")];
-    month.extend(staff.map(|(role, full_time, source)| {
-        ("staff", values(&[("name", "王五"), ("role", role), ("full_time", full_time), ("source", source), ("from", "2016-08-05")]))
-    }));
-    month.extend([
-        ("screening", values(&[("on", "2016-08-04"), ("found", "0")])),
-        ("screening", values(&[("on", "2016-08-11"), ("found", "2"), ("risk", "黄")])),
-        ("publicity", values(&[("on", "2016-08-06"), ("topic", "宪法"), ("form", "宣讲"), ("audience", "80"), ("materials", "100")])),
-        ("publicity", values(&[("on", "2016-08-16"), ("topic", "反诈"), ("form", "资料"), ("audience", "40"), ("materials", "40")])),
-        ("service", values(&[("on", "2016-08-07"), ("kind", "咨询"), ("channel", "现场"), ("minutes", "30")])),
-        ("service", values(&[("on", "2016-08-17"), ("kind", "代书"), ("channel", "现场")])),
-        ("legal_aid", values(&[("on", "2016-08-08"), ("channel", "来访"), ("matter", "民事"), ("handling", "转援助"), ("decision", "给予")])),
-        ("special", values(&[("on", "2016-08-09"), ("kind", "安置帮教"), ("event", "走访"), ("person_ref", "A-17")])),
-        ("special", values(&[("on", "2016-08-19"), ("kind", "社区矫正协助"), ("event", "帮教"), ("person_ref", "B-3")])),
-        ("governance", values(&[("on", "2016-08-10"), ("kind", "民主议事")])),
-        ("funding", values(&[("on", "2016-08-12"), ("year", "2016"), ("channel", "社区工作"), ("budget", "3万元"), ("received", "2万元"), ("spent", "500元")])),
-        ("subsidy", values(&[("on", "2016-08-22"), ("case_id", "1"), ("grade", "一般"), ("rate_table", "2016"), ("state", "审定"), ("amount", "200元")])),
-    ]);
-    month
+    let names = ["case_no", "dispute_type", "source", "difficulty", "form", "result", "performance"];
+    let cases = CASES.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+        let mut case = mediation(&names.into_iter().zip(line.split_whitespace()).collect::<Vec<_>>());
+        case.extend(values(&[("amount", "1,200元"), ("prevented", "无")]));
+        if line.contains("合同") {
+            case.extend(values(&[("prevented", "群体上访"), ("prevented_people", "5")]));
+        }
+        if !line.contains("继续") {
+            case.extend(values(&[("mediated_on", "2016-08-20")]));
+        }
+        ("mediation", case)
+    });
+    let others = OTHERS.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+        let mut words = line.split_whitespace();
+        let ledger = words.next().unwrap();
+        (ledger, values(&words.map(|pair| pair.split_once('=').unwrap()).collect::<Vec<_>>()))
+    });
+    cases.chain(others).collect()
 }
 
 #[test]
