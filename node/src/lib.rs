@@ -3,7 +3,7 @@
 //! A node's state = fold(its own journal) + its children's feeds + its parent's feed.
 //! The modules, in the order in which data flows through them:
 //!
-//! * [`env`]: what a simulation replaces: clock, random numbers, disk, workers.
+//! * [`mod@env`]: what a simulation replaces: clock, random numbers, disk, workers.
 //! * [`catalogue`]: the province's standard of ledgers, measures and indicators; checks forms.
 //! * [`feed`]: the change feed: items, digests, what the ends of a link say.
 

@@ -12,6 +12,9 @@ use super::violation::{Refusal, Violation};
 /// The most columns of a file.
 pub const COLUMNS_MAX: usize = 256;
 
+/// Begins the title of a column that no field is to take.
+pub const REMARK: char = '#';
+
 /// What a header was understood as.
 #[derive(Clone, Debug)]
 pub struct Columns {
@@ -29,7 +32,8 @@ impl Columns {
     /// Reads column titles: field names, Chinese or English titles, in any width and case,
     /// the unit in parentheses where there is one. Columns that are like no field are left
     /// out (see [`fields`](Self::fields)); one that is nearly a field's name is refused, for
-    /// it would lose its values in silence.
+    /// it would lose its values in silence. A title that begins with `#` is a remark and never
+    /// taken: exports put record ids there, refused rows their reasons.
     pub fn read(ledger: &Ledger, titles: &[String]) -> Result<Self, Vec<Violation>> {
         if titles.len() > COLUMNS_MAX {
             let refusal = Refusal::too_many_columns(COLUMNS_MAX, titles.len());
@@ -131,6 +135,9 @@ pub(super) fn heading(text: &str) -> String {
 
 fn find<'l>(ledger: &'l Ledger, headings: &BTreeMap<String, usize>, title: &str) -> Found<'l> {
     let title = heading(title);
+    if title.starts_with(REMARK) {
+        return Found::Nothing;
+    }
     let field = |name: &str| headings.get(name).and_then(|at| ledger.fields.get(*at));
     if let Some(field) = field(&title) {
         return Found::Field(&field.name, None);
