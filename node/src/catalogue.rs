@@ -31,7 +31,7 @@ use std::path::Path;
 
 use wuji_proto::MeasureId;
 
-pub use columns::{COLUMNS_MAX, Columns};
+pub use columns::{COLUMNS_MAX, Columns, REMARK};
 pub use form::{CheckedRecord, RECORD_BYTES_MAX};
 pub use indicator::{Indicator, IndicatorTerm};
 pub use ledger::{
@@ -43,7 +43,7 @@ pub use measure::{
 };
 pub use measuring::Contribution;
 pub use problem::{CatalogueError, Problem};
-pub use violation::Violation;
+pub use violation::{Refusal, Violation};
 
 use document::Source;
 use measuring::Plan;

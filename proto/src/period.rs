@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::ParseError;
@@ -174,9 +174,10 @@ pub fn days(date: Date) -> i32 {
     EPOCH.until(date).map_or(0, |span| span.get_days())
 }
 
-/// The civil date `days` after 1900-01-01; the inverse of [`days`].
+/// The civil date `days` after 1900-01-01; the inverse of [`days`]. Numbers that no calendar
+/// has, which a hostile peer may send, give 1900-01-01.
 pub fn date(days: i32) -> Date {
-    EPOCH.checked_add(days.days()).unwrap_or(EPOCH)
+    Span::new().try_days(days).and_then(|span| EPOCH.checked_add(span)).unwrap_or(EPOCH)
 }
 
 /// Checks that a date lies in [`YEARS`].
@@ -271,7 +272,8 @@ mod tests {
         }
 
         #[test]
-        fn no_text_or_key_makes_it_panic(text in ".{0,12}", key: [u8; 4]) {
+        fn no_text_key_or_number_makes_it_panic(text in ".{0,12}", key: [u8; 4], number: i32) {
+            let _ = date(number);
             let _ = text.parse::<Period>();
             if let Some(period) = Period::from_key(key) {
                 prop_assert_eq!(period.to_key(), key);

@@ -12,6 +12,9 @@ use super::violation::{Refusal, Violation};
 /// The most columns of a file.
 pub const COLUMNS_MAX: usize = 256;
 
+/// Begins the title of a column that no field is to take.
+pub const REMARK: char = '#';
+
 /// What a header was understood as.
 #[derive(Clone, Debug)]
 pub struct Columns {
@@ -29,7 +32,8 @@ impl Columns {
     /// Reads column titles: field names, Chinese or English titles, in any width and case,
     /// the unit in parentheses where there is one. Columns that are like no field are left
     /// out (see [`fields`](Self::fields)); one that is nearly a field's name is refused, for
-    /// it would lose its values in silence.
+    /// it would lose its values in silence. A title that begins with `#` is a remark and never
+    /// taken: exports put record ids there, refused rows their reasons.
     pub fn read(ledger: &Ledger, titles: &[String]) -> Result<Self, Vec<Violation>> {
         if titles.len() > COLUMNS_MAX {
             let refusal = Refusal::too_many_columns(COLUMNS_MAX, titles.len());
@@ -54,7 +58,11 @@ impl Columns {
                     taken.push(field);
                     refuse(title, Refusal::unknown_money_unit())
                 }
-                Found::Near(near) => refuse(title, Refusal::column_near(&near)),
+                Found::Near(field, near) => {
+                    // That its field is missing would be one complaint too many.
+                    taken.push(field);
+                    refuse(title, Refusal::column_near(near))
+                }
                 Found::Nothing => None,
             };
             targets.push(target);
@@ -103,7 +111,8 @@ enum Found<'l> {
     Field(&'l str, Option<String>),
     /// A money field with a unit that is none.
     UnknownUnit(&'l str),
-    Near(String),
+    /// Nearly the field with this title.
+    Near(&'l str, &'l str),
     Nothing,
 }
 
@@ -126,6 +135,9 @@ pub(super) fn heading(text: &str) -> String {
 
 fn find<'l>(ledger: &'l Ledger, headings: &BTreeMap<String, usize>, title: &str) -> Found<'l> {
     let title = heading(title);
+    if title.starts_with(REMARK) {
+        return Found::Nothing;
+    }
     let field = |name: &str| headings.get(name).and_then(|at| ledger.fields.get(*at));
     if let Some(field) = field(&title) {
         return Found::Field(&field.name, None);
@@ -142,5 +154,5 @@ fn find<'l>(ledger: &'l Ledger, headings: &BTreeMap<String, usize>, title: &str)
         };
     }
     let near = nearest(base, headings.keys().map(String::as_str)).and_then(field);
-    near.map_or(Found::Nothing, |field| Found::Near(field.title.zh.clone()))
+    near.map_or(Found::Nothing, |field| Found::Near(&field.name, &field.title.zh))
 }

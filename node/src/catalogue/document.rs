@@ -218,7 +218,10 @@ impl<'a> Section<'a> {
     pub(super) fn entries(&self) -> Vec<(String, Node<'a>)> {
         let mut entries: Vec<_> = self.table.iter().map(|(key, value)| (key.span().start, key, value)).collect();
         entries.sort_by_key(|(start, ..)| *start);
-        entries.into_iter().map(|(_, key, value)| (key.get_ref().to_string(), self.node(key.get_ref(), value))).collect()
+        entries
+            .into_iter()
+            .map(|(_, key, value)| (key.get_ref().to_string(), self.node(key.get_ref(), value)))
+            .collect()
     }
 
     /// Reports the keys that nobody asked for.

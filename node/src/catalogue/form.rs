@@ -38,7 +38,8 @@ impl CheckedRecord {
     /// All values in one deterministic encoding: two records say the same exactly if these
     /// bytes are the same, however the values had been written.
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        let values = self.public.iter().chain(&self.sealed).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let values =
+            self.public.iter().chain(&self.sealed).map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut bytes = vec![CANONICAL_VERSION];
         bytes.extend(v1::Row { values }.encode_to_vec());
         bytes
@@ -173,7 +174,9 @@ impl<'l> Checker<'l> {
         if field.required {
             self.refuse(field, None, &Refusal::missing());
         } else if !rules.is_empty() && rules.iter().all(|term| term.test.holds(read.get(&term.field))) {
-            let reasons = rules.iter().map(|term| format!("{}{}", self.title(&term.field), in_words(&term.test)));
+            let reasons = rules
+                .iter()
+                .map(|term| format!("{}{}", self.title(&term.field), in_words(&term.test, read.get(&term.field))));
             let reasons = reasons.collect::<Vec<_>>().join("、");
             self.refuse(field, None, &Refusal::missing_because(&reasons));
         }
@@ -196,10 +199,13 @@ impl<'l> Checker<'l> {
     }
 }
 
-/// A condition as a clerk reads it, behind the field's title.
-fn in_words(test: &Test) -> String {
+/// A condition that holds as a clerk reads it, behind the field's title.
+fn in_words(test: &Test, value: Option<&v1::Value>) -> String {
     match test {
-        Test::Words(words) => format!("为“{}”", words.join("”或“")),
+        Test::Words(words) => match value.and_then(|value| value.kind.as_ref()) {
+            Some(Kind::Text(word)) => format!("为“{word}”"),
+            _ => format!("为“{}”", words.join("”或“")),
+        },
         Test::Flag(flag) => format!("为“{}”", if *flag { "是" } else { "否" }),
         Test::Between { min: Some(min), max: None } => format!("不小于 {min}"),
         Test::Between { min: None, max: Some(max) } => format!("不大于 {max}"),

@@ -57,7 +57,8 @@ impl fmt::Display for IndicatorTerm {
         if self.words.is_empty() {
             return Ok(());
         }
-        let parts: Vec<String> = self.words.iter().map(|(field, words)| format!("{field}={}", words.join("/"))).collect();
+        let parts: Vec<String> =
+            self.words.iter().map(|(field, words)| format!("{field}={}", words.join("/"))).collect();
         write!(f, "[{}]", parts.join(", "))
     }
 }

@@ -188,11 +188,7 @@ impl Ledger {
     /// The values that measures may read: codes, numbers, dates and flags of class 0.
     pub fn facts(&self, public: &Values) -> Values {
         let wanted = |name: &str| self.facts.binary_search_by(|fact| fact.as_str().cmp(name)).is_ok();
-        public
-            .iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        public.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     pub(super) fn field_names(&self) -> impl Iterator<Item = &str> + Clone {

@@ -81,7 +81,11 @@ pub(super) fn load(mut sources: Vec<Source>) -> Result<Catalogue, CatalogueError
 fn read_head(head: &Section<'_>, files: &[&str]) -> Catalogue {
     let (version, at) = head.need_text("version");
     if version.len() > VERSION_BYTES_MAX {
-        head.report.add(&at, "the version is too long", format!("use at most {VERSION_BYTES_MAX} bytes, such as 2026.1"));
+        head.report.add(
+            &at,
+            "the version is too long",
+            format!("use at most {VERSION_BYTES_MAX} bytes, such as 2026.1"),
+        );
     }
     let mut ledger_order: Vec<String> = Vec::new();
     for (name, at) in head.need("ledgers").map(|node| node.texts()).unwrap_or_default() {

@@ -54,6 +54,9 @@ pub(super) struct StockRule {
 /// What is asked of the facts of a record; all must hold.
 pub(super) type Filter = Vec<(usize, Test)>;
 
+/// A code field and the day for each of its words.
+pub(super) type DatesByWord = (usize, Vec<(String, i32)>);
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Amount {
     Count,
@@ -64,8 +67,7 @@ pub(super) enum Amount {
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) dates: Vec<usize>,
-    /// A code field and the date for each of its words.
-    pub(super) deadline: Option<(usize, Vec<(String, i32)>)>,
+    pub(super) deadline: Option<DatesByWord>,
     pub(super) plus_days: i32,
 }
 

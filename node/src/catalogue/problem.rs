@@ -21,7 +21,7 @@ pub enum CatalogueError {
         source: io::Error,
     },
     /// The files can be read and say something impossible.
-    #[error("the catalogue has {}:{}", counted(.0.len()), listed(.0))]
+    #[error("the catalogue has {}", listed(.0))]
     Problems(Vec<Problem>),
 }
 
@@ -44,12 +44,12 @@ impl fmt::Display for Problem {
     }
 }
 
-fn counted(problems: usize) -> String {
-    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
-}
-
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    let counted = match problems.len() {
+        1 => "1 problem:".to_owned(),
+        many => format!("{many} problems:"),
+    };
+    std::iter::once(counted).chain(problems.iter().map(ToString::to_string)).collect::<Vec<_>>().join("\n  ")
 }
 
 /// A place in a catalogue file.

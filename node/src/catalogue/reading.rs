@@ -6,6 +6,7 @@ use wuji_proto::period;
 use wuji_proto::v1::{self, value::Kind};
 
 use super::ledger::FieldKind;
+use super::measuring::LAST_DAY;
 use super::violation::Refusal;
 
 /// The longest text that is read as a date, number, amount or flag, in bytes.
@@ -243,12 +244,14 @@ pub fn print(kind: &FieldKind, value: &v1::Value) -> String {
             format!("{sign}{}.{:02}", fen / 100, fen % 100)
         }
         (Some(Kind::Integer(number)), _) => number.to_string(),
-        (Some(Kind::Date(days)), _) => period::date(*days).to_string(),
+        (Some(Kind::Date(days)), _) if (0..=LAST_DAY).contains(days) => period::date(*days).to_string(),
+        (Some(Kind::Date(days)), _) => days.to_string(),
         (Some(Kind::Flag(flag)), _) => (if *flag { "是" } else { "否" }).to_owned(),
         (Some(Kind::List(list)), kind) => {
             let row = |row: &v1::Row| {
                 let cells = kind.columns().iter().map(|column| {
-                    let text = row.values.get(column.name()).map_or_else(String::new, |cell| print(column.kind(), cell));
+                    let text =
+                        row.values.get(column.name()).map_or_else(String::new, |cell| print(column.kind(), cell));
                     escape(&text)
                 });
                 cells.collect::<Vec<_>>().join("/")

@@ -1,11 +1,13 @@
 //! The nearest known word, for "did you mean …?".
 
+use std::collections::BTreeSet;
+
 /// How alike two words must be, 0 to 1. Above one half: two-character Chinese words that
 /// share one character are different words.
 const LIKENESS_MIN: f64 = 0.5;
 
 /// The word of `known` that is most like `word`, if one is like it. A word that holds the
-/// other whole is like it too: 邻里纠纷 means 邻里.
+/// other whole, and is at most twice as long, is like it too: 邻里纠纷 means 邻里.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     known
@@ -20,8 +22,9 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 fn likeness(word: &str, candidate: &str) -> f64 {
     let spelling = strsim::normalized_damerau_levenshtein(word, candidate);
-    let shorter = word.chars().count().min(candidate.chars().count());
-    let holds = shorter >= 2 && (word.contains(candidate) || candidate.contains(word));
+    let (a, b) = (word.chars().count(), candidate.chars().count());
+    let like_length = a.min(b) >= 2 && a.min(b) * 2 >= a.max(b);
+    let holds = like_length && (word.contains(candidate) || candidate.contains(word));
     if holds { spelling.max(LIKENESS_MIN + spelling / 10.0 + 0.01) } else { spelling }
 }
 
@@ -30,8 +33,13 @@ pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str
     if let Some(near) = nearest(word, known.clone()) {
         return format!("did you mean `{near}`?");
     }
-    let known: Vec<&str> = known.into_iter().collect();
-    if known.is_empty() { "there is none to choose from".to_owned() } else { format!("use one of: {}", known.join(", ")) }
+    let mut listed = BTreeSet::new();
+    let known: Vec<&str> = known.into_iter().filter(|word| !word.is_empty() && listed.insert(*word)).collect();
+    if known.is_empty() {
+        "there is none to choose from".to_owned()
+    } else {
+        format!("use one of: {}", known.join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +57,7 @@ mod tests {
             ("ACCEPTED_ON", Some("accepted_on")),
             ("邻居", None),
             ("旅游", None),
+            ("on", None),
             ("", None),
         ] {
             assert_eq!(nearest(word, known), near, "{word}");

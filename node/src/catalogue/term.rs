@@ -91,7 +91,7 @@ fn read_test(section: &Section<'_>, field: &Field, node: &Node<'_>) -> Option<Te
         if !matches!(field.kind, FieldKind::Flag) {
             section.report.add(
                 &node.at,
-                format!("`{}` is a {} field and cannot be compared with true or false", field.name, field.kind.name()),
+                format!("`{}` is of type {} and cannot be compared with true or false", field.name, field.kind.name()),
                 "give a list of words for a code field, { min = … } for a number, { present = true } for any",
             );
             return None;
@@ -107,12 +107,15 @@ fn read_test(section: &Section<'_>, field: &Field, node: &Node<'_>) -> Option<Te
         return Some(Test::Present(present));
     }
     if min.is_none() && max.is_none() {
-        table.wrong(format!("nothing is asked of `{}`", field.name), "write { min = … }, { max = … } or { present = true }");
+        table.wrong(
+            format!("nothing is asked of `{}`", field.name),
+            "write { min = … }, { max = … } or { present = true }",
+        );
         return None;
     }
     if !matches!(field.kind, FieldKind::Integer { .. } | FieldKind::Money { .. }) {
         table.wrong(
-            format!("`{}` is a {} field and has no smallest or largest", field.name, field.kind.name()),
+            format!("`{}` is of type {} and has no smallest or largest", field.name, field.kind.name()),
             "min and max are for integer and money fields",
         );
         return None;
@@ -125,7 +128,7 @@ pub(super) fn words(section: &Section<'_>, field: &Field, node: &Node<'_>) -> Ve
     if !matches!(field.kind, FieldKind::Code { .. }) {
         section.report.add(
             &node.at,
-            format!("`{}` is a {} field and has no words", field.name, field.kind.name()),
+            format!("`{}` is of type {} and has no words", field.name, field.kind.name()),
             "lists of words are for code fields",
         );
         return Vec::new();

@@ -1,6 +1,8 @@
 //! What is wrong with a value, told to the person who wrote it: in Chinese, with the English
 //! behind for whoever helps from afar.
 
+use std::fmt;
+
 use wuji_proto::period;
 use wuji_proto::v1;
 
@@ -27,10 +29,9 @@ impl From<Violation> for v1::Violation {
 impl Violation {
     /// `shown` is the refused value, where it may be repeated.
     pub(super) fn new(field: &str, title: &str, shown: Option<&str>, refusal: &Refusal) -> Self {
-        let Refusal { zh, en } = refusal;
         let description = match shown {
-            Some(value) => format!("{title}“{}”{zh} ({en})", cut(value)),
-            None => format!("{title}：{zh} ({en})"),
+            Some(value) => format!("{title}“{}”{refusal}", cut(value)),
+            None => format!("{title}：{refusal}"),
         };
         Self { field: field.to_owned(), description }
     }
@@ -48,8 +49,14 @@ fn cut(value: &str) -> String {
 /// A rule that a value breaks, in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    pub(super) zh: String,
-    pub(super) en: String,
+    zh: String,
+    en: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.zh, self.en)
+    }
 }
 
 fn refusal(zh: impl Into<String>, en: impl Into<String>) -> Refusal {
@@ -92,7 +99,10 @@ impl Refusal {
     }
 
     pub(super) fn not_money() -> Self {
-        refusal("不是金额，请写成 35000.00 元或 3.5 万元", "not an amount of money; write it like 35000.00元 or 3.5万元")
+        refusal(
+            "不是金额，请写成 35000.00 元或 3.5 万元",
+            "not an amount of money; write it like 35000.00元 or 3.5万元",
+        )
     }
 
     pub(super) fn too_fine() -> Self {

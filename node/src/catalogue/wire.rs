@@ -2,10 +2,10 @@
 
 use wuji_proto::v1;
 
+use super::Catalogue;
 use super::indicator::Indicator;
 use super::ledger::{Field, Ledger, Title};
 use super::measure::{Measure, Split};
-use super::Catalogue;
 
 impl Catalogue {
     /// The catalogue as clients see it.
@@ -20,36 +20,36 @@ impl Catalogue {
     }
 }
 
-fn title(title: &Title) -> Option<v1::Title> {
-    Some(v1::Title { zh: title.zh.clone(), en: title.en.clone() })
+fn title(title: &Title) -> v1::Title {
+    v1::Title { zh: title.zh.clone(), en: title.en.clone() }
 }
 
 fn ledger(ledger: &Ledger) -> v1::LedgerDefinition {
     v1::LedgerDefinition {
         id: ledger.id.clone(),
-        title: title(&ledger.title),
+        title: Some(title(&ledger.title)),
         event_date: ledger.event_date.clone(),
         fields: ledger.fields.iter().map(field).collect(),
     }
 }
 
-fn field(field_: &Field) -> v1::FieldDefinition {
+fn field(definition: &Field) -> v1::FieldDefinition {
     v1::FieldDefinition {
-        name: field_.name.clone(),
-        title: title(&field_.title),
-        r#type: field_.kind.name().to_owned(),
-        required: field_.required,
-        class: u32::from(field_.class),
-        ceiling: field_.ceiling.name().to_owned(),
-        codes: field_.kind.words().to_vec(),
-        columns: field_.kind.columns().iter().map(field).collect(),
+        name: definition.name.clone(),
+        title: Some(title(&definition.title)),
+        r#type: definition.kind.name().to_owned(),
+        required: definition.required,
+        class: u32::from(definition.class),
+        ceiling: definition.ceiling.name().to_owned(),
+        codes: definition.kind.words().to_vec(),
+        columns: definition.kind.columns().iter().map(field).collect(),
     }
 }
 
 fn measure(measure: &Measure) -> v1::MeasureDefinition {
     v1::MeasureDefinition {
         id: measure.id.clone(),
-        title: title(&measure.title),
+        title: Some(title(&measure.title)),
         number: u32::from(measure.key.number),
         revision: u32::from(measure.key.revision),
         kind: measure.kind.name().to_owned(),
@@ -66,7 +66,7 @@ fn split(split: &Split) -> v1::Split {
 fn indicator(indicator: &Indicator) -> v1::IndicatorDefinition {
     v1::IndicatorDefinition {
         id: indicator.id.clone(),
-        title: title(&indicator.title),
+        title: Some(title(&indicator.title)),
         numerator: Indicator::formula(&indicator.numerator),
         denominator: Indicator::formula(&indicator.denominator),
     }

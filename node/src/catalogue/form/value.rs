@@ -156,9 +156,10 @@ fn rows_of_text(columns: &[Field], text: &str) -> Result<Vec<v1::Row>, Refusal> 
         if cells.len() > columns.len() {
             return Err(Refusal::too_many_parts(&titles()));
         }
-        let values = columns.iter().zip(cells).map(|(column, cell)| {
-            (column.name.clone(), v1::Value { kind: Some(Kind::Text(cell)) })
-        });
+        let values = columns
+            .iter()
+            .zip(cells)
+            .map(|(column, cell)| (column.name.clone(), v1::Value { kind: Some(Kind::Text(cell)) }));
         Ok(v1::Row { values: values.collect() })
     };
     read_rows(text).into_iter().map(row).collect()

@@ -51,7 +51,7 @@ fn read_since(section: &Section<'_>, ledgers: &[Ledger]) -> Option<(Since, Strin
     for (name, at) in &texts {
         let field = find_field(section, &ledger.fields, name, &node)?;
         if field.kind != FieldKind::Date || field.class > 0 {
-            let what = format!("`{name}` is a {} field of class {}", field.kind.name(), field.class);
+            let what = format!("`{name}` is of type {} and class {}", field.kind.name(), field.class);
             section.report.add(at, what, "`since` takes date fields of class 0");
             return None;
         }

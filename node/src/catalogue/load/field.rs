@@ -92,7 +92,8 @@ fn read_words(section: &Section<'_>) -> Vec<String> {
         // Such characters separate words in files and in the keys of cells.
         let unfit = |c: char| c.is_control() || c.is_whitespace() || "/／;；,，".contains(c);
         if word.is_empty() || word.len() > CODE_WORD_BYTES_MAX || word.contains(unfit) {
-            let advice = format!("use 1 to {CODE_WORD_BYTES_MAX} bytes without spaces, separators and control characters");
+            let advice =
+                format!("use 1 to {CODE_WORD_BYTES_MAX} bytes without spaces, separators and control characters");
             section.report.add(&at, format!("`{}` cannot be a code word", word.escape_debug()), advice);
         }
         if words.contains(&word) {

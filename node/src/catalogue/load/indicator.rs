@@ -74,15 +74,14 @@ impl Reader<'_, '_> {
         for (name, node) in filter.entries() {
             let known = |split: &super::super::measure::Split| split.fields.contains(&name);
             let field = fields.and_then(|ledger| ledger.field(&name));
-            match field.filter(|_| measure.splits.iter().any(known)) {
-                Some(field) => chosen.push((name, words(filter, field, &node))),
-                None => {
-                    let splits: Vec<&str> =
-                        measure.splits.iter().flat_map(|split| &split.fields).map(String::as_str).collect();
-                    let what = format!("measure `{}` is not split by `{name}`", measure.id);
-                    filter.report.add(&node.at, what, suggestion(&name, splits));
-                }
-            }
+            let Some(field) = field.filter(|_| measure.splits.iter().any(known)) else {
+                let splits: Vec<&str> =
+                    measure.splits.iter().flat_map(|split| &split.fields).map(String::as_str).collect();
+                let what = format!("measure `{}` is not split by `{name}`", measure.id);
+                filter.report.add(&node.at, what, suggestion(&name, splits));
+                continue;
+            };
+            chosen.push((name, words(filter, field, &node)));
         }
         let names: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
         if names.len() > 1 && measure.covering_split(&names).is_none() {

@@ -21,7 +21,9 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> Ledger {
         if fields.iter().any(|other| other.name == field.name) {
             one.wrong(format!("field `{}` is defined twice", field.name), "rename or remove one");
         }
-        let other = fields.iter().find(|other| alike(&other.title.zh, &field.title.zh) || alike(&other.title.en, &field.title.en));
+        let other = fields
+            .iter()
+            .find(|other| alike(&other.title.zh, &field.title.zh) || alike(&other.title.en, &field.title.en));
         if let Some(other) = other {
             let what = format!("fields `{}` and `{}` have the same title", other.name, field.name);
             one.wrong(what, "a column of a file could mean either: rename one");
@@ -43,7 +45,8 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> Ledger {
     for (field, rules) in fields.iter_mut().zip(rules) {
         field.rules = rules;
     }
-    let mut facts: Vec<String> = fields.iter().filter(|field| field.is_fact()).map(|field| field.name.clone()).collect();
+    let mut facts: Vec<String> =
+        fields.iter().filter(|field| field.is_fact()).map(|field| field.name.clone()).collect();
     facts.sort_unstable();
     let event_date = read_event_date(section, &fields);
     let unique = read_unique(section, &fields);
@@ -75,7 +78,11 @@ fn read_unique(section: &Section<'_>, fields: &[Field]) -> Vec<UniqueRule> {
             let Some(field) = find_field(section, fields, name, &node) else { continue };
             if field.class > 0 || matches!(field.kind, FieldKind::List { .. }) {
                 let what = format!("`{name}` is of class {} and cannot be in a unique rule", field.class);
-                section.report.add(&node.at, what, "unique keys are kept in the clear: use fields of class 0, no lists");
+                section.report.add(
+                    &node.at,
+                    what,
+                    "unique keys are kept in the clear: use fields of class 0, no lists",
+                );
             }
         }
         if names.is_empty() {
@@ -93,7 +100,7 @@ fn read_deadline(section: &Section<'_>, fields: &[Field]) -> Option<Deadline> {
     let node = section.need("field")?;
     let field = find_field(section, fields, &node.text()?, &node)?;
     if field.class > 0 || !matches!(field.kind, FieldKind::Code { .. }) {
-        let what = format!("`{}` is a {} field of class {}", field.name, field.kind.name(), field.class);
+        let what = format!("`{}` is of type {} and class {}", field.name, field.kind.name(), field.class);
         section.report.add(&node.at, what, "deadlines are by the words of a code field of class 0");
     }
     let table = section.need("dates").and_then(|node| node.section())?;

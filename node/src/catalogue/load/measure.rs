@@ -7,7 +7,7 @@ use super::super::ledger::{CLASS_NONE, Field, FieldKind, Ledger};
 use super::super::measure::{
     Measure, MeasureKind, PLUS_DAYS_MAX, RESERVED_NUMBERS_MAX, SPLIT_COMBINATIONS_MAX, SPLITS_MAX, Split,
 };
-use super::super::measuring::{Amount, End, Filter, Rule, Start, StockRule};
+use super::super::measuring::{Amount, DatesByWord, End, Filter, Rule, Start, StockRule};
 use super::super::problem::At;
 use super::super::suggest::suggestion;
 use super::super::term::Term;
@@ -109,7 +109,8 @@ struct Use {
     advice: &'static str,
 }
 
-const DATE: Use = Use { what: "date", fits: |kind| matches!(kind, FieldKind::Date), advice: "name a field of type date" };
+const DATE: Use =
+    Use { what: "date", fits: |kind| matches!(kind, FieldKind::Date), advice: "name a field of type date" };
 const SUM: Use = Use {
     what: "sum",
     fits: |kind| matches!(kind, FieldKind::Integer { .. } | FieldKind::Money { .. }),
@@ -137,12 +138,13 @@ impl Reader<'_, '_> {
         let field = find_field(self.section, &self.ledger.fields, name, node)?;
         let report = self.section.report;
         if !(wanted.fits)(&field.kind) {
-            let what = format!("`{name}` is a {} field and does not fit a {}", field.kind.name(), wanted.what);
+            let what = format!("`{name}` is of type {} and does not fit a {}", field.kind.name(), wanted.what);
             report.add(&node.at, what, wanted.advice);
             return None;
         }
         if field.class != CLASS_NONE {
-            let what = format!("a {} over `{name}`, which is personal information of class {}", wanted.what, field.class);
+            let what =
+                format!("a {} over `{name}`, which is personal information of class {}", wanted.what, field.class);
             report.add(&node.at, what, "measures read fields of class 0 only");
             return None;
         }
@@ -224,7 +226,7 @@ impl Reader<'_, '_> {
         }
         let deadline = from.get("deadline").map(|node| self.deadline(&node));
         let plus = from.get("plus_days");
-        let plus_days = plus.as_ref().and_then(|node| node.unsigned::<i32>()).unwrap_or(0);
+        let plus_days = plus.as_ref().and_then(Node::unsigned::<i32>).unwrap_or(0);
         if let Some(node) = plus.filter(|_| plus_days > PLUS_DAYS_MAX) {
             from.report.add(&node.at, format!("a delay of {plus_days} days"), format!("use at most {PLUS_DAYS_MAX}"));
         }
@@ -235,9 +237,9 @@ impl Reader<'_, '_> {
         }
         let deadline = match deadline {
             Some(found) => {
-                let (slot, dates, text) = found?;
+                let (dates, text) = found?;
                 texts.push(text);
-                Some((slot, dates))
+                Some(dates)
             }
             None => None,
         };
@@ -245,7 +247,7 @@ impl Reader<'_, '_> {
         sound.then_some((Start { dates, deadline, plus_days }, text))
     }
 
-    fn deadline(&self, node: &Node<'_>) -> Option<(usize, Vec<(String, i32)>, String)> {
+    fn deadline(&self, node: &Node<'_>) -> Option<(DatesByWord, String)> {
         let id = node.text()?;
         let Some(deadline) = self.ledger.deadlines.iter().find(|deadline| deadline.id == id) else {
             let known: Vec<&str> = self.ledger.deadlines.iter().map(|deadline| deadline.id.as_str()).collect();
@@ -254,7 +256,7 @@ impl Reader<'_, '_> {
         };
         let (slot, _) = self.slot(&deadline.field, node, &SPLIT)?;
         let dates: Vec<String> = deadline.dates.iter().map(|(word, day)| format!("{word} {day}")).collect();
-        Some((slot, deadline.dates.clone(), format!("deadline by {} ({})", deadline.field, dates.join(", "))))
+        Some(((slot, deadline.dates.clone()), format!("deadline by {} ({})", deadline.field, dates.join(", "))))
     }
 
     /// `{ fields = ["agreed_on", "mediated_on"], when = { result = ["成功"] } }`.
