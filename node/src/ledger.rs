@@ -104,7 +104,8 @@ impl Ledgers {
 
     /// Checks a record's form and gives it its content digest.
     pub fn check(&self, ledger: &str, id: RecordId, values: Values) -> Result<Submission, LedgerError> {
-        let definition = self.catalogue.ledger(ledger).ok_or_else(|| LedgerError::unknown_ledger(ledger, &self.catalogue))?;
+        let definition =
+            self.catalogue.ledger(ledger).ok_or_else(|| LedgerError::unknown_ledger(ledger, &self.catalogue))?;
         let record = definition.check(values, self.time.today()).map_err(LedgerError::Form)?;
         let values = record.canonical_bytes();
         let content = self.digest(&[&values]);

@@ -123,9 +123,7 @@ impl Running {
             metrics: Arc::clone(&metrics),
             version: VERSION.to_owned(),
         });
-        let status = |parent| {
-            Arc::new(NodeStatus::new(config.name.clone(), &state, accept.children(), parent))
-        };
+        let status = |parent| Arc::new(NodeStatus::new(config.name.clone(), &state, accept.children(), parent));
         let (push, status) = match dial_parent(env, config, &identity)? {
             None => (None, status(None)),
             Some(dial) => {

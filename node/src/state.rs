@@ -114,11 +114,8 @@ impl NodeState {
         let (children, children_in) = mpsc::channel(JOBS_MAX);
         let inbox = Inbox { own, children: children_in };
         let store = Arc::new(opened.store);
-        let writer_options = WriterOptions {
-            rebuilt: opened.rebuilt,
-            hold: options.hold,
-            checkpoint_every: options.checkpoint_every,
-        };
+        let writer_options =
+            WriterOptions { rebuilt: opened.rebuilt, hold: options.hold, checkpoint_every: options.checkpoint_every };
         let mut writer =
             Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, acceptor(&intents))?;
         refold::refold(&mut writer, &store, &catalogue)?;
@@ -156,7 +153,20 @@ impl NodeState {
             content_key,
         );
         let journal = opened.reader;
-        Ok(Self { store, ledgers, journal, catalogue, time, report, checkpoints, heard, refusing, children, jobs, workers })
+        Ok(Self {
+            store,
+            ledgers,
+            journal,
+            catalogue,
+            time,
+            report,
+            checkpoints,
+            heard,
+            refusing,
+            children,
+            jobs,
+            workers,
+        })
     }
 
     /// The own feed, for the link upward.

@@ -78,7 +78,12 @@ impl Store {
     }
 
     /// Applies a batch and moves the state with it. Only the writer calls this.
-    pub fn commit(&self, writes: &Writes, moved: Vec<Moved>, update: impl FnOnce(&mut State)) -> Result<(), IndexError> {
+    pub fn commit(
+        &self,
+        writes: &Writes,
+        moved: Vec<Moved>,
+        update: impl FnOnce(&mut State),
+    ) -> Result<(), IndexError> {
         let mut state = self.state.write();
         self.index.apply(writes)?;
         for moved in moved {

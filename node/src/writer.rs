@@ -255,7 +255,13 @@ impl Writer {
         Ok(())
     }
 
-    fn job(&mut self, job: Job, group: &mut Group<'_>, fold: &mut Fold<'_>, pass: &mut Pass) -> Result<(), WriterError> {
+    fn job(
+        &mut self,
+        job: Job,
+        group: &mut Group<'_>,
+        fold: &mut Fold<'_>,
+        pass: &mut Pass,
+    ) -> Result<(), WriterError> {
         match job {
             Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
             Job::Child(job) => Ok(self.children.job(job, group, &self.time, &mut pass.answers)?),

@@ -52,7 +52,11 @@ fn a_child_that_was_away_sends_each_changed_cell_once() {
         federation.settle().await;
         federation.check();
         assert!(changed > 0);
-        assert_eq!(federation.items_sent(3) - before, changed, "each changed item is sent once, however often it changed");
+        assert_eq!(
+            federation.items_sent(3) - before,
+            changed,
+            "each changed item is sent once, however often it changed"
+        );
     });
 }
 

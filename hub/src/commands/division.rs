@@ -12,7 +12,7 @@ use wuji_node::division::{self, Directory};
 
 use crate::args::Global;
 use crate::exit::Exit;
-use crate::output::{Cell, Column, Output, Sheet};
+use crate::output::{Cell, Column, Sheet};
 
 /// How many units are asked of the directory before those of the wanted tier are picked.
 const FOUND_MAX: usize = 10_000;

@@ -29,12 +29,19 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Yearly {
+    /// 人民调解.
     pub mediation: u64,
+    /// 矛盾纠纷排查.
     pub screening: u64,
+    /// 法治宣传.
     pub publicity: u64,
+    /// 法律服务.
     pub service: u64,
+    /// 法律援助.
     pub legal_aid: u64,
+    /// 特殊人群.
     pub special: u64,
+    /// 人员.
     pub staff: u64,
 }
 

@@ -113,8 +113,7 @@ impl Ledger for LedgerService {
             0 => PAGE_DEFAULT,
             count => count.min(PAGE_MAX),
         };
-        let (records, more) =
-            self.read(move |ledgers| ledgers.page(&request.ledger, &filter, after, count)).await?;
+        let (records, more) = self.read(move |ledgers| ledgers.page(&request.ledger, &filter, after, count)).await?;
         let next_page_token = match records.last() {
             Some(last) if more => last.id.clone(),
             _ => String::new(),
@@ -124,7 +123,10 @@ impl Ledger for LedgerService {
 
     type ImportStream = Replies<ImportReply>;
 
-    async fn import(&self, request: Request<Streaming<ImportRequest>>) -> Result<Response<Replies<ImportReply>>, Status> {
+    async fn import(
+        &self,
+        request: Request<Streaming<ImportRequest>>,
+    ) -> Result<Response<Replies<ImportReply>>, Status> {
         let actor = self.access.require_operator(&request)?.to_string();
         Ok(Response::new(import::run(self.ledgers.clone(), actor, request.into_inner())))
     }

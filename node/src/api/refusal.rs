@@ -52,7 +52,8 @@ pub fn argument(field: &str, error: &ParseError) -> Status {
 
 /// INVALID_ARGUMENT with a `google.rpc.BadRequest` that names each field.
 pub fn fields(message: &str, violations: Vec<Violation>) -> Status {
-    let violations = violations.into_iter().map(|violation| FieldViolation::new(violation.field, violation.description));
+    let violations =
+        violations.into_iter().map(|violation| FieldViolation::new(violation.field, violation.description));
     let mut details = ErrorDetails::new();
     details.set_bad_request(BadRequest::new(violations.collect::<Vec<_>>()).field_violations);
     Status::with_error_details(Code::InvalidArgument, message, details)

@@ -103,10 +103,10 @@ impl From<&Child> for stored::ChildHead {
             expected_from: child.expected_from,
             low: Some(child.low.into()),
             high: Some(child.high.into()),
-            walk: child.walk.as_ref().map(|walk| stored::WalkState {
-                next_key: walk.next_key.clone(),
-                began: walk.began.map(Into::into),
-            }),
+            walk: child
+                .walk
+                .as_ref()
+                .map(|walk| stored::WalkState { next_key: walk.next_key.clone(), began: walk.began.map(Into::into) }),
             anchor_sequence: child.anchor.map_or(0, |anchor| anchor.sequence),
             anchor_hash: child.anchor.map(|anchor| anchor.hash.to_vec()).unwrap_or_default(),
             digest: child.holding.digest.sum.to_le_bytes().to_vec(),

@@ -159,9 +159,9 @@ impl<'s, 'a> Side<'s, 'a> {
         if !in_order || !items.iter().all(inside) {
             return Some("a range's items are out of order or out of the range".to_owned());
         }
-        let sent = items.iter().fold(Digest::default(), |sum, item| {
-            sum.with(self.hasher.hash(&item.key, &item.value.to_bytes()))
-        });
+        let sent = items
+            .iter()
+            .fold(Digest::default(), |sum, item| sum.with(self.hasher.hash(&item.key, &item.value.to_bytes())));
         (sent != digest).then(|| "a range's items do not have the digest it claims".to_owned())
     }
 }

@@ -37,7 +37,9 @@ impl StoreFeed {
             let prefix = keys::items();
             index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
                 let (sequence, _) = OwnItem::split(value)?;
-                if sequence > after && let Some(item) = keys::parse_item(key) {
+                if sequence > after
+                    && let Some(item) = keys::parse_item(key)
+                {
                     changes.moved(item.to_vec(), None, sequence);
                     count += 1;
                 }

@@ -104,7 +104,13 @@ impl Fold<'_> {
     }
 
     /// A live record ceases to count.
-    fn leave(&mut self, group: &mut Group<'_>, at: Position, ledger: &str, id: RecordId) -> Result<RecordHead, FoldError> {
+    fn leave(
+        &mut self,
+        group: &mut Group<'_>,
+        at: Position,
+        ledger: &str,
+        id: RecordId,
+    ) -> Result<RecordHead, FoldError> {
         let head = read(group, ledger, id)?.filter(|head| !head.voided);
         let head = head.ok_or_else(|| misfit(at, format!("there is no live record {id} in {ledger}")))?;
         for key in &head.unique {

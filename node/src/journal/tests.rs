@@ -50,6 +50,8 @@ fn record(note: &str, name: &str) -> NewEntry {
         event_date: 42_000,
         values: [("note".to_owned(), text(note))].into(),
         catalogue_version: "2016.8".to_owned(),
+        content: Vec::new(),
+        unique: Vec::new(),
     };
     let entry = stored::Entry {
         at_ms: 1_472_000_000_001,

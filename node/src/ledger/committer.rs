@@ -149,7 +149,17 @@ impl Committer {
         acknowledged: Arc<AtomicU64>,
     ) -> Self {
         let last = acknowledged.load(Ordering::Acquire);
-        Self { journal, store, time, catalogue_version, jobs, acknowledged, pending: Pending::default(), last, refusing: watch::Sender::default() }
+        Self {
+            journal,
+            store,
+            time,
+            catalogue_version,
+            jobs,
+            acknowledged,
+            pending: Pending::default(),
+            last,
+            refusing: watch::Sender::default(),
+        }
     }
 
     /// Why the journal refuses writes; empty: it does not.
@@ -338,8 +348,7 @@ impl Committer {
         if known.is_some_and(|child| child.name == name && child.expected_from == expected_from) {
             return Ok(true);
         }
-        let event =
-            Event::ChildRegistered(stored::ChildRegistered { code: code.to_string(), name, expected_from });
+        let event = Event::ChildRegistered(stored::ChildRegistered { code: code.to_string(), name, expected_from });
         self.push(group, actor, event, None);
         Ok(false)
     }
@@ -413,13 +422,7 @@ impl Committer {
 }
 
 fn repeated(id: RecordId, known: &Known) -> Receipt {
-    Receipt {
-        id,
-        revision: known.revision,
-        sequence: known.sequence,
-        recorded_at_ms: known.at_ms,
-        repeated: true,
-    }
+    Receipt { id, revision: known.revision, sequence: known.sequence, recorded_at_ms: known.at_ms, repeated: true }
 }
 
 fn check_base(id: RecordId, current: u32, base: u32) -> Result<(), LedgerError> {

@@ -96,7 +96,10 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         Ok((index, head)) => (index, head.unwrap_or_default()),
         Err(reason) => {
             let reason = if recovery.created { String::new() } else { reason };
-            (renew(env.disk.as_ref(), options, &directory, &reason)?, IndexHead { rebuilt: reason, ..IndexHead::default() })
+            (
+                renew(env.disk.as_ref(), options, &directory, &reason)?,
+                IndexHead { rebuilt: reason, ..IndexHead::default() },
+            )
         }
     };
     if !head.rebuilt.is_empty() {

@@ -48,7 +48,8 @@ pub fn refold(writer: &mut Writer, store: &Store, catalogue: &Catalogue) -> Resu
     let (former, now) = (measures(&folded.measures), measures(&revisions(catalogue)));
     for (id, hash) in &now {
         if former.get(id).is_some_and(|former| former != hash) {
-            let name = catalogue.measure_numbered(*id).map_or_else(|| id.to_string(), |measure| measure.id().to_owned());
+            let name =
+                catalogue.measure_numbered(*id).map_or_else(|| id.to_string(), |measure| measure.id().to_owned());
             return Err(OpenError::MeasureChanged(format!("{name} revision {}", id.revision)));
         }
     }
@@ -136,7 +137,8 @@ fn take_back(group: &mut Group<'_>, index: &dyn Index, gone: MeasureId) -> Resul
     } else {
         let from = keys::item(&prefix);
         index.scan(&from, keys::after(&from).as_deref(), &mut |key, value| {
-            if let (Some(item), ItemValue::Amount(amount)) = (keys::parse_item(key), OwnItem::from_bytes(value)?.value) {
+            if let (Some(item), ItemValue::Amount(amount)) = (keys::parse_item(key), OwnItem::from_bytes(value)?.value)
+            {
                 cells.push((item.to_vec(), amount));
             }
             Ok(ControlFlow::Continue(()))

@@ -63,7 +63,11 @@ pub fn answer(
     Ok(Answer {
         head: asker.head(request, catalogue),
         rows: table.iter().flat_map(|row| asker.rows(row)).collect(),
-        end: v1::QueryEnd { totals: totals.iter().map(Fraction::figure).collect(), in_transit, coverage: Some(coverage) },
+        end: v1::QueryEnd {
+            totals: totals.iter().map(Fraction::figure).collect(),
+            in_transit,
+            coverage: Some(coverage),
+        },
     })
 }
 
@@ -295,7 +299,8 @@ impl Asker<'_> {
         let draft = Draft::new(self.index);
         let (mut absent, mut as_of_ms) = (Vec::new(), i64::MAX);
         for code in self.directory.children(self.own) {
-            let under = self.directory.lies_under(code, self.plan.scope) || self.directory.lies_under(self.plan.scope, code);
+            let under =
+                self.directory.lies_under(code, self.plan.scope) || self.directory.lies_under(self.plan.scope, code);
             let Some(child) = Child::read(&draft, code)?.filter(|_| under) else { continue };
             as_of_ms = as_of_ms.min(child.complete_at_ms);
             let state = match absence(code) {

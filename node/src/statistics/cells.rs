@@ -72,10 +72,7 @@ fn item_range(unit: DivisionCode, term: &Term<'_>, grain: Grain, from: i32, to: 
     let prefix = CellKey::measure_prefix(unit, term.measure.key());
     let at = |day: i32| Period::of(period::date(day), grain);
     let first_day = if term.is_stock() { 0 } else { from };
-    (
-        [&prefix[..], &at(first_day).to_key()].concat(),
-        [&prefix[..], &at(to).next().to_key()].concat(),
-    )
+    ([&prefix[..], &at(first_day).to_key()].concat(), [&prefix[..], &at(to).next().to_key()].concat())
 }
 
 /// The words that a cell's amount goes under; `None`: it is of another split, or not wanted.

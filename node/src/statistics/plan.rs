@@ -138,9 +138,7 @@ fn scope(text: &str, directory: &Directory, own: DivisionCode) -> Result<Divisio
 }
 
 fn span(request: &v1::QueryRequest) -> Result<(i32, i32, Option<Grain>), PlanError> {
-    let read = |text: &str, name: &str| {
-        text.parse::<Period>().map_err(|error| question(format!("{name}: {error}")))
-    };
+    let read = |text: &str, name: &str| text.parse::<Period>().map_err(|error| question(format!("{name}: {error}")));
     let from = read(&request.from, "from")?;
     let to = if request.to.is_empty() { from } else { read(&request.to, "to")? };
     let (first, last) = (period::days(from.first_day()), period::days(to.last_day()));
@@ -158,7 +156,9 @@ fn span(request: &v1::QueryRequest) -> Result<(i32, i32, Option<Grain>), PlanErr
     }
     let days_each = if grain == Grain::Day { 1 } else { 28 };
     if usize::try_from((last - first) / days_each).unwrap_or(usize::MAX) > PERIODS_MAX {
-        return Err(question(format!("that is more than {PERIODS_MAX} periods: take a coarser grain or a shorter time")));
+        return Err(question(format!(
+            "that is more than {PERIODS_MAX} periods: take a coarser grain or a shorter time"
+        )));
     }
     Ok((first, last, Some(grain)))
 }
@@ -218,7 +218,11 @@ fn term<'c>(measure: &'c Measure, fields: &[String], only: &[(String, Vec<String
     let wanted: Vec<&str> = fields.iter().chain(only.iter().map(|(field, _)| field)).map(String::as_str).collect();
     let split = measure.covering_split(&wanted).ok_or_else(|| {
         let splits: Vec<String> = measure.splits().iter().map(|split| split.fields().join(" × ")).collect();
-        let kept = if splits.is_empty() { "is not divided".to_owned() } else { format!("is divided by {}", splits.join("; ")) };
+        let kept = if splits.is_empty() {
+            "is not divided".to_owned()
+        } else {
+            format!("is divided by {}", splits.join("; "))
+        };
         question(format!("{} cannot be divided by {}: it {kept}", measure.id(), wanted.join(" × ")))
     })?;
     let of_split = measure.split(split).map(crate::catalogue::Split::fields).unwrap_or_default();

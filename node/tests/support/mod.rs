@@ -31,23 +31,48 @@ const FIRST_LEAF: usize = 3;
 /// What may happen to it.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Submit { leaf: usize, seed: u8 },
-    Amend { leaf: usize, which: u8, seed: u8 },
-    Void { leaf: usize, which: u8 },
+    Submit {
+        leaf: usize,
+        seed: u8,
+    },
+    Amend {
+        leaf: usize,
+        which: u8,
+        seed: u8,
+    },
+    Void {
+        leaf: usize,
+        which: u8,
+    },
     /// Lets a node's link carry some frames.
-    Push { node: usize, frames: usize },
+    Push {
+        node: usize,
+        frames: usize,
+    },
     /// Cuts a node's link upward.
-    Cut { node: usize },
+    Cut {
+        node: usize,
+    },
     /// A clean stop and start.
-    Restart { node: usize },
+    Restart {
+        node: usize,
+    },
     /// No clean stop.
-    Crash { node: usize },
+    Crash {
+        node: usize,
+    },
     /// Keeps a copy of the index.
-    KeepIndex { node: usize },
+    KeepIndex {
+        node: usize,
+    },
     /// Comes back with the copy.
-    OlderIndex { node: usize },
+    OlderIndex {
+        node: usize,
+    },
     /// Comes back with no index.
-    LoseIndex { node: usize },
+    LoseIndex {
+        node: usize,
+    },
 }
 
 /// Runs a test on a runtime of one thread: the order of steps is the same every time.
@@ -259,7 +284,9 @@ impl Federation {
     pub fn total(&self) -> i64 {
         let accepted = self.catalogue.measure("mediation.accepted").unwrap().key();
         let cells = self.items(0);
-        let of = |cell: &CellKey| cell.scope == self.units[0].options.code && cell.measure == accepted && cell.part.split == 1;
+        let of = |cell: &CellKey| {
+            cell.scope == self.units[0].options.code && cell.measure == accepted && cell.part.split == 1
+        };
         cells.iter().filter(|(cell, _)| of(cell)).map(|(_, amount)| amount).sum()
     }
 
