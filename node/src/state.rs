@@ -198,10 +198,11 @@ impl NodeState {
     }
 
     /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.
-    /// All users of the ledgers and of the links must be gone.
+    /// Whoever still uses the ledgers is refused from now on.
     pub async fn stop(self) -> Result<(), JournalError> {
         let Self { ledgers, jobs, workers, time, .. } = self;
-        drop(ledgers);
+        // Calls that were cut off may hold on to the ledgers: the committer is told.
+        ledgers.close().await;
         workers.committer.finished().await;
         drop(jobs);
         workers.writer.finished().await;
@@ -223,6 +224,7 @@ impl Workers {
         inbox: Inbox,
     ) -> Result<Self, OpenError> {
         let (journal_out, journal) = oneshot::channel();
+        let store = writer.store();
         let (failed_out, failed) = watch::channel(None);
         let worker = |source| OpenError::Worker { source };
         let committer = env
@@ -234,6 +236,7 @@ impl Workers {
             .spawn_worker("writer", async move {
                 if let Err(error) = writer.run(inbox).await {
                     tracing::error!(%error, "the index writer failed: the node stops");
+                    store.fail();
                     failed_out.send_replace(Some(error.to_string()));
                 }
             })
@@ -247,15 +250,11 @@ impl Workers {
 fn acceptor(intents: &mpsc::Sender<Intent>) -> Acceptor {
     let intents = intents.downgrade();
     Box::new(move |code, opening| {
-        let ChildJob::Open { opening: ref told, .. } = opening else { return Err(opening) };
-        let incarnation = told.incarnation;
-        let Some(intents) = intents.upgrade() else { return Err(opening) };
-        let intent = Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening }));
-        intents.try_send(intent).map_err(|error| match error.into_inner() {
-            Intent::AcceptChild(acceptance) => acceptance.opening,
-            // Only what was sent comes back.
-            _ => ChildJob::Closed { child: code, stream: 0 },
-        })
+        if let (ChildJob::Open { opening: told, .. }, Some(intents)) = (opening.as_ref(), intents.upgrade()) {
+            let incarnation = told.incarnation;
+            // Never waits: the committer may be waiting for this very writer.
+            let _ = intents.try_send(Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening })));
+        }
     })
 }
 

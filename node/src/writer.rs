@@ -40,9 +40,9 @@ pub enum Job {
     /// Entries that are on disk, in journal order.
     Entries(Vec<Committed>),
     /// Something of a child.
-    Child(ChildJob),
+    Child(Box<ChildJob>),
     /// An entry that lets a child in, with the opening that waited for it.
-    Accepted(Committed, ChildJob),
+    Accepted(Box<Committed>, Box<ChildJob>),
     /// Apply all before this, make it safe, and say so.
     Checkpoint(oneshot::Sender<Result<(), IndexError>>),
 }
@@ -72,7 +72,8 @@ impl Inbox {
         let mut weight = first.weight();
         let mut batch = vec![first];
         while weight < BATCH_WEIGHT_MAX {
-            let waiting = [self.own.try_recv().ok(), self.children.try_recv().ok().map(Job::Child)];
+            let waiting =
+                [self.own.try_recv().ok(), self.children.try_recv().ok().map(|job| Job::Child(Box::new(job)))];
             let before = batch.len();
             for job in waiting.into_iter().flatten() {
                 weight += job.weight();
@@ -99,8 +100,8 @@ pub enum WriterError {
 }
 
 /// Asks for a child's incarnation to be accepted in the journal, with the opening that
-/// waits for it. False: not now, the child may try again.
-pub type Acceptor = Box<dyn Fn(DivisionCode, ChildJob) -> Result<(), ChildJob> + Send>;
+/// waits for it. If that is not possible now, the opening is dropped and the child comes again.
+pub type Acceptor = Box<dyn Fn(DivisionCode, Box<ChildJob>) + Send>;
 
 /// The writer's parts.
 pub struct Writer {
@@ -151,6 +152,11 @@ impl Writer {
         })
     }
 
+    /// The store that is written.
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
     /// When the last checkpoint was made, milliseconds since 1970.
     pub fn checkpoints(&self) -> watch::Receiver<i64> {
         self.checkpointed.subscribe()
@@ -176,7 +182,7 @@ impl Writer {
                     Some(first) => self.apply(inbox.gather(first))?,
                     None => return Ok(self.checkpoint()?),
                 },
-                Some(first) = inbox.children.recv() => self.apply(inbox.gather(Job::Child(first)))?,
+                Some(first) = inbox.children.recv() => self.apply(inbox.gather(Job::Child(Box::new(first))))?,
             }
         }
     }
@@ -264,10 +270,10 @@ impl Writer {
     ) -> Result<(), WriterError> {
         match job {
             Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
-            Job::Child(job) => Ok(self.children.job(job, group, &self.time, &mut pass.answers)?),
+            Job::Child(job) => Ok(self.children.job(*job, group, &self.time, &mut pass.answers)?),
             Job::Accepted(entry, opening) => {
                 pass.entry(group, fold, &entry)?;
-                Ok(self.children.job(opening, group, &self.time, &mut pass.answers)?)
+                Ok(self.children.job(*opening, group, &self.time, &mut pass.answers)?)
             }
             Job::Checkpoint(reply) => {
                 pass.checkpoints.push(reply);

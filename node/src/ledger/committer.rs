@@ -82,6 +82,8 @@ pub enum Intent {
     },
     /// A child's first journal.
     AcceptChild(Box<Acceptance>),
+    /// The node is stopping: what waits is still written, nothing more is taken.
+    Close,
 }
 
 /// An answer that waits for the disk.
@@ -167,17 +169,23 @@ impl Committer {
         self.refusing.subscribe()
     }
 
-    /// Works until all senders are gone, then gives the journal back. Blocks while the disk
+    /// Works until it is told to close, then gives the journal back. Blocks while the disk
     /// works: to be run by [`crate::env::Env::spawn_worker`].
     pub async fn run(mut self, mut intents: mpsc::Receiver<Intent>) -> JournalWriter {
         while let Some(first) = intents.recv().await {
             let mut group = Group::default();
+            if matches!(first, Intent::Close) {
+                intents.close();
+            }
             self.decide(first, &mut group).await;
             // Half of what a group may be: the last intent taken may be as large again.
             while group.entries.len() < GROUP_ENTRIES_MAX
                 && group.bytes < self.journal.group_bytes_max() / 2
                 && let Ok(intent) = intents.try_recv()
             {
+                if matches!(intent, Intent::Close) {
+                    intents.close();
+                }
                 self.decide(intent, &mut group).await;
             }
             self.commit(group).await;
@@ -205,7 +213,7 @@ impl Committer {
                 // Rare: the registry is read from the index, so the index must show all of it.
                 self.commit(std::mem::take(group)).await;
                 self.store.wait_applied(self.last).await;
-                let answer = self.register(code, name, expected_from, actor, group);
+                let answer = self.register(code, &name, expected_from, actor, group);
                 group.answers.push(Answer::Registered(reply, answer));
             }
             Intent::AcceptChild(acceptance) => {
@@ -216,6 +224,7 @@ impl Committer {
                 group.acceptances.push((group.entries.len(), *acceptance));
                 self.push(group, "node".to_owned(), event, None);
             }
+            Intent::Close => {}
         }
     }
 
@@ -332,7 +341,7 @@ impl Committer {
     fn register(
         &self,
         code: DivisionCode,
-        name: String,
+        name: &str,
         expected_from: i32,
         actor: String,
         group: &mut Group,
@@ -406,7 +415,7 @@ impl Committer {
                 None => run.push(entry),
                 Some((_, acceptance)) => {
                     self.send(Job::Entries(std::mem::take(&mut run))).await;
-                    self.send(Job::Accepted(entry, acceptance.opening)).await;
+                    self.send(Job::Accepted(Box::new(entry), acceptance.opening)).await;
                 }
             }
         }

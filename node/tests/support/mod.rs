@@ -108,8 +108,8 @@ impl Federation {
                 segment_bytes: 1 << 20,
                 index: IndexKind::Sled,
                 cache_bytes: 1 << 20,
-                checkpoint_every: Duration::from_secs(3_600),
-                hold: Duration::from_secs(3_600),
+                checkpoint_every: Duration::from_hours(1),
+                hold: Duration::from_hours(1),
                 accept_loss: false,
             };
             units.push(Unit { state: None, driver: Driver::default(), options });
@@ -386,7 +386,7 @@ fn values(seed: u8, number: u8) -> Values {
     let mediator = v1::Row { values: [("name".to_owned(), text("王调解"))].into() };
     let list = v1::List { rows: vec![mediator] };
     values.insert("mediators".to_owned(), v1::Value { kind: Some(v1::value::Kind::List(list)) });
-    if seed % 3 != 0 {
+    if !seed.is_multiple_of(3) {
         values.insert("result".to_owned(), text("成功"));
         values.insert("mediated_on".to_owned(), text(&day));
     }
