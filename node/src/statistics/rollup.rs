@@ -273,3 +273,6 @@ pub fn children(group: &Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
 fn contributed(group: &Group<'_>, key: &[u8]) -> Result<i64, IndexError> {
     Ok(group.draft.get(key)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?.map_or(0, |held| held.amount()))
 }
+
+#[cfg(test)]
+mod tests;
