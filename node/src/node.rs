@@ -112,7 +112,7 @@ impl Running {
         let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
         let address = listener.address();
-        let state = NodeState::open(env, &state_options(config, accept_loss), catalogue)?;
+        let state = NodeState::open(env, &state_options(config, accept_loss), catalogue, &metrics)?;
         let (stop, stopping) = watch::channel(false);
         let access = Access::new(config.code, Arc::clone(&metrics));
         let accept = AcceptService::new(AcceptParts {

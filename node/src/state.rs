@@ -27,6 +27,7 @@ use crate::journal::{JournalError, JournalReader, JournalWriter, NewEntry};
 use crate::ledger::committer::{Committer, INTENTS_MAX, Intent};
 use crate::ledger::{Acceptance, Ledgers};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use crate::writer::{Acceptor, Inbox, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
@@ -103,7 +104,12 @@ struct Workers {
 
 impl NodeState {
     /// Opens the state and starts its workers. Blocks while the index follows the journal.
-    pub fn open(env: &Env, options: &StateOptions, catalogue: Arc<Catalogue>) -> Result<Self, OpenError> {
+    pub fn open(
+        env: &Env,
+        options: &StateOptions,
+        catalogue: Arc<Catalogue>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
         let time = NodeTime::new(Arc::clone(&env.clock));
         let mut opened = opening::open(env, options, &time)?;
         let unclean = opened.unclean;
@@ -114,8 +120,12 @@ impl NodeState {
         let (children, children_in) = mpsc::channel(JOBS_MAX);
         let inbox = Inbox { own, children: children_in };
         let store = Arc::new(opened.store);
-        let writer_options =
-            WriterOptions { rebuilt: opened.rebuilt, hold: options.hold, checkpoint_every: options.checkpoint_every };
+        let writer_options = WriterOptions {
+            rebuilt: opened.rebuilt,
+            hold: options.hold,
+            checkpoint_every: options.checkpoint_every,
+            metrics: Arc::clone(metrics),
+        };
         let mut writer =
             Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, acceptor(&intents))?;
         refold::refold(&mut writer, &store, &catalogue)?;
@@ -139,6 +149,7 @@ impl NodeState {
             version,
             jobs.clone(),
             Arc::clone(&acknowledged),
+            Arc::clone(metrics),
         );
         let refusing = committer.refusing();
         let (checkpoints, heard) = (writer.checkpoints(), writer.heard());

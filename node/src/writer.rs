@@ -22,6 +22,7 @@ use crate::feed::history::Start;
 use crate::fold::{Committed, Fold, FoldError};
 use crate::index::{IndexError, keys};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use children::{Answer, Children};
 use hold::Hold;
@@ -114,6 +115,7 @@ pub struct Writer {
     rebuilt: String,
     checkpoint_every: Duration,
     checkpointed: Arc<watch::Sender<i64>>,
+    metrics: Arc<Metrics>,
     dirty: bool,
 }
 
@@ -125,6 +127,8 @@ pub struct WriterOptions {
     pub hold: Duration,
     /// Time between checkpoints of a changing index.
     pub checkpoint_every: Duration,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -148,6 +152,7 @@ impl Writer {
             rebuilt: options.rebuilt,
             checkpoint_every: options.checkpoint_every,
             checkpointed,
+            metrics: options.metrics,
             dirty: true,
         })
     }
@@ -257,6 +262,8 @@ impl Writer {
             state.holding = holding;
             pass.starts.iter().for_each(|start| state.history.push(*start));
         })?;
+        self.metrics.index_batches.inc();
+        self.metrics.feed_items.set(i64::try_from(head.digest.count).unwrap_or(i64::MAX));
         self.dirty = true;
         Ok(())
     }
@@ -270,7 +277,10 @@ impl Writer {
     ) -> Result<(), WriterError> {
         match job {
             Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
-            Job::Child(job) => Ok(self.children.job(*job, group, &self.time, &mut pass.answers)?),
+            Job::Child(job) => {
+                self.metrics.items_applied.inc_by(children::items(&job));
+                Ok(self.children.job(*job, group, &self.time, &mut pass.answers)?)
+            }
             Job::Accepted(entry, opening) => {
                 pass.entry(group, fold, &entry)?;
                 Ok(self.children.job(*opening, group, &self.time, &mut pass.answers)?)
@@ -316,6 +326,7 @@ impl Writer {
             self.store.index().checkpoint()?;
             self.children.made_safe();
             self.checkpointed.send_replace(self.time.now_ms());
+            self.metrics.checkpoints.inc();
         }
         Ok(())
     }

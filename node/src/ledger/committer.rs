@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, RecordId, stored};
 
@@ -16,6 +17,7 @@ use crate::fold::Committed;
 use crate::index::draft::Draft;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use crate::writer::Job;
 
@@ -137,6 +139,7 @@ pub struct Committer {
     /// The last entry on disk.
     last: u64,
     refusing: watch::Sender<String>,
+    metrics: Arc<Metrics>,
 }
 
 impl Committer {
@@ -149,6 +152,7 @@ impl Committer {
         catalogue_version: String,
         jobs: mpsc::Sender<Job>,
         acknowledged: Arc<AtomicU64>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let last = acknowledged.load(Ordering::Acquire);
         Self {
@@ -161,6 +165,7 @@ impl Committer {
             pending: Pending::default(),
             last,
             refusing: watch::Sender::default(),
+            metrics,
         }
     }
 
@@ -384,8 +389,13 @@ impl Committer {
             group.answers.into_iter().for_each(Answer::send);
             return;
         }
-        match self.journal.append(&group.entries) {
+        let began = Instant::now();
+        let appended = self.journal.append(&group.entries);
+        self.metrics.group_seconds.observe(began.elapsed().as_secs_f64());
+        match appended {
             Ok(positions) => {
+                self.metrics.groups.inc();
+                self.metrics.entries.inc_by(positions.len() as u64);
                 self.last = positions.last().map_or(self.last, |position| position.sequence);
                 self.acknowledged.store(self.last, Ordering::Release);
                 self.refusing.send_if_modified(|reason| !std::mem::take(reason).is_empty());
@@ -397,6 +407,7 @@ impl Committer {
             }
             Err(error) => {
                 tracing::error!(%error, "the journal refused a group");
+                self.metrics.entries_refused.inc_by(group.entries.len() as u64);
                 let reason = error.to_string();
                 self.refusing.send_replace(reason.clone());
                 group.answers.into_iter().map(|answer| answer.fail(&reason)).for_each(Answer::send);

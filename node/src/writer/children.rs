@@ -20,10 +20,15 @@ use crate::time::NodeTime;
 
 /// How much work a job is, in items.
 pub fn weight(job: &ChildJob) -> usize {
+    usize::try_from(items(job)).unwrap_or(usize::MAX).max(1)
+}
+
+/// The items that a job carries.
+pub fn items(job: &ChildJob) -> u64 {
     match job {
         ChildJob::Frame { frame: ChildFrame::Batch { items, .. }, .. }
-        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len().max(1),
-        _ => 1,
+        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len() as u64,
+        _ => 0,
     }
 }
 

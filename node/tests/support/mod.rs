@@ -15,6 +15,7 @@ use wuji_node::index::keys;
 use wuji_node::index::values::OwnItem;
 use wuji_node::ledger::read::Filter;
 use wuji_node::state::{NodeState, StateOptions};
+use wuji_node::telemetry::Metrics;
 use wuji_proto::{CellKey, DivisionCode, ItemKey, Period, RecordId, period, v1};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
@@ -130,7 +131,8 @@ impl Federation {
 
     fn open(&mut self, node: usize) {
         let env = Env { workers: Workers::Tasks, ..Env::production() };
-        let state = NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue)).unwrap();
+        let state =
+            NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue), &Metrics::new()).unwrap();
         self.units[node].state = Some(state);
     }
 
