@@ -1,6 +1,8 @@
 //! A catalogue with other measures: what is counted in the end depends on the records and
 //! the catalogue alone, not on the way there.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +55,7 @@ impl Unit {
             segment_bytes: 1 << 20,
             index: IndexKind::Sled,
             cache_bytes: 1 << 20,
-            checkpoint_every: Duration::from_secs(3_600),
+            checkpoint_every: Duration::from_hours(1),
             hold: Duration::ZERO,
             accept_loss: false,
         };

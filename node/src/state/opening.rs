@@ -179,8 +179,7 @@ fn check(
 /// proves only equal streams.
 fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(), IndexError> {
     let mut feed = Digest::default();
-    let (mut held, mut wanted) = (BTreeMap::new(), BTreeMap::new());
-    let mut hashers = BTreeMap::new();
+    let (mut found, mut wanted, mut hashers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let children = keys::children();
     index.scan(&children, keys::after(&children).as_deref(), &mut |key, value| {
         let child = Child::from_bytes(value)?;
@@ -196,17 +195,17 @@ fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(),
         } else if let (Some(item), Some(child)) = (keys::parse_held(key), keys::parse_held_by(key))
             && let Some(hasher) = hashers.get(&child)
         {
-            let digest: &mut Digest = held.entry(child).or_default();
+            let digest: &mut Digest = found.entry(child).or_default();
             *digest = digest.with(hasher.hash(item, values::HeldItem::value_bytes(value)));
         }
         Ok(ControlFlow::Continue(()))
     })?;
     let stated = Digest { sum: wire::digest_sum(&head.digest), count: head.count };
     if feed != stated {
-        let (found, stated) = (feed.count, stated.count);
-        return Err(IndexError::Damaged(format!("the feed's {found} items are not the {stated} that it should have")));
+        let (count, stated) = (feed.count, stated.count);
+        return Err(IndexError::Damaged(format!("the feed's {count} items are not the {stated} that it should have")));
     }
-    match wanted.into_iter().find(|(code, digest)| held.get(code).copied().unwrap_or_default() != *digest) {
+    match wanted.into_iter().find(|(code, digest)| found.get(code).copied().unwrap_or_default() != *digest) {
         Some((code, _)) => Err(IndexError::Damaged(format!("what is held of {code} is not what was stored"))),
         None => Ok(()),
     }
