@@ -24,7 +24,7 @@ pub const REASON_COLUMN: &str = "拒收原因";
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// The most rows that one import takes; a county writes fewer in a year.
-pub const ROWS_MAX: u64 = 2_000_000;
+pub const ROWS_MAX: u64 = 1_000_000;
 
 /// The most columns that a file may have.
 pub const COLUMNS_MAX: usize = 200;

@@ -13,8 +13,9 @@ use crate::feed::child::Child;
 use crate::index::draft::Draft;
 use crate::index::{Index, IndexError, keys};
 
-/// Rows of one answer at most.
-pub const ROWS_MAX: usize = 500_000;
+/// Figures (rows × columns) of one answer at most: it is put together from one view, for
+/// which the writer waits.
+pub const FIGURES_MAX: usize = 1_000_000;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -53,11 +54,7 @@ pub fn answer(
     let directory = Directory::read(index)?;
     let plan = Plan::check(request, catalogue, &directory, own)?;
     let asker = Asker { plan: &plan, index, own, now_ms, directory: &directory };
-    let units = match &plan.units {
-        Units::Scope => vec![plan.scope],
-        Units::Each(units) => units.clone(),
-    };
-    let table = asker.table(&units)?;
+    let table = asker.table()?;
     let totals = asker.totals(&table);
     let in_transit = asker.in_transit(&totals)?;
     let coverage = asker.coverage(catalogue, absence)?;
@@ -104,6 +101,13 @@ struct Row {
     periods: Vec<Vec<Fraction>>,
 }
 
+impl Row {
+    fn is_zero(&self) -> bool {
+        let zero = |figure: &Fraction| matches!(figure, Fraction::Amount(0) | Fraction::Ratio(0, 0));
+        self.periods.iter().flatten().all(zero)
+    }
+}
+
 struct Asker<'q> {
     plan: &'q Plan<'q>,
     index: &'q dyn Index,
@@ -113,12 +117,22 @@ struct Asker<'q> {
 }
 
 impl Asker<'_> {
-    fn table(&self, units: &[DivisionCode]) -> Result<Vec<Row>, QueryError> {
+    fn table(&self) -> Result<Vec<Row>, QueryError> {
+        let (units, with_own) = match &self.plan.units {
+            Units::Scope => (vec![self.plan.scope], false),
+            Units::Each { units, children } => (units.clone(), *children && self.plan.scope == self.own),
+        };
         let mut table = Vec::new();
+        if with_own {
+            // A judicial office writes too: without its own row the rows would not add up.
+            let own = self.rows_from(self.own, |_| Ok(self.own_entries()))?;
+            table.extend(own.into_iter().filter(|row| !row.is_zero()));
+        }
         for unit in units {
-            table.extend(self.unit_rows(*unit)?);
-            if table.len().saturating_mul(self.plan.periods().len()) > ROWS_MAX {
-                let limit = format!("the answer has more than {ROWS_MAX} rows: ask for less");
+            table.extend(self.unit_rows(unit)?);
+            let figures = table.len().saturating_mul(self.plan.periods().len()).saturating_mul(self.plan.columns.len());
+            if figures > FIGURES_MAX {
+                let limit = format!("the answer has more than {FIGURES_MAX} figures: ask for fewer units or periods");
                 return Err(PlanError::Question(limit).into());
             }
         }
@@ -126,7 +140,21 @@ impl Asker<'_> {
     }
 
     fn unit_rows(&self, unit: DivisionCode) -> Result<Vec<Row>, QueryError> {
-        let sums = self.plan.terms().map(|term| self.sums(unit, term)).collect::<Result<Vec<_>, _>>()?;
+        self.rows_from(unit, |needs_days| self.source(unit, needs_days))
+    }
+
+    fn own_entries(&self) -> Source {
+        if self.own.tier().has_children() { Source::OwnEntries } else { Source::OwnDays }
+    }
+
+    fn rows_from(
+        &self,
+        unit: DivisionCode,
+        source: impl Fn(bool) -> Result<Source, QueryError>,
+    ) -> Result<Vec<Row>, QueryError> {
+        let source = source(self.plan.needs_days())?;
+        let sums = |term| cells::sums(self.index, unit, source, term, self.plan.from, self.plan.to);
+        let sums = self.plan.terms().map(sums).collect::<Result<Vec<_>, _>>()?;
         let mut words: BTreeSet<Vec<String>> = sums.iter().flat_map(BTreeMap::keys).cloned().collect();
         if self.plan.fields.is_empty() {
             words.insert(Vec::new());
@@ -140,9 +168,10 @@ impl Asker<'_> {
         Ok(words.into_iter().map(row).collect())
     }
 
-    fn sums(&self, unit: DivisionCode, term: &Term<'_>) -> Result<Sums, QueryError> {
+    /// Where this node holds a unit's cells, by day if need be.
+    fn source(&self, unit: DivisionCode, needs_days: bool) -> Result<Source, QueryError> {
         let direct = self.index.get(&keys::child(unit))?.is_some();
-        let source = match (unit == self.own, self.plan.needs_days()) {
+        Ok(match (unit == self.own, needs_days) {
             (true, _) => Source::OwnDays,
             (false, false) => Source::Months,
             (false, true) if direct => Source::ChildDays,
@@ -155,8 +184,7 @@ impl Asker<'_> {
                 );
                 return Err(PlanError::NotHeld(advice).into());
             }
-        };
-        Ok(cells::sums(self.index, unit, source, term, self.plan.from, self.plan.to)?)
+        })
     }
 
     fn figures(&self, sums: &[Sums], words: &[String], period: (i32, i32)) -> Vec<Fraction> {

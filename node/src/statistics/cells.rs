@@ -21,6 +21,8 @@ pub enum Source {
     OwnDays,
     /// A direct child's scope, by day: as it tells, and as the registry adds.
     ChildDays,
+    /// What the node itself wrote, by day, without its children's.
+    OwnEntries,
     /// A unit below, by month.
     Months,
 }
@@ -47,9 +49,14 @@ pub fn sums(
     };
     let grain = if source == Source::Months { Grain::Month } else { Grain::Day };
     let (first, end) = item_range(unit, term, grain, from, to);
-    if source == Source::ChildDays {
-        for link in [Link::Unit(unit), Link::Registry] {
-            index.scan(&keys::held(link, &first), Some(&keys::held(link, &end)), &mut |key, value| {
+    let links: &[Link] = match source {
+        Source::ChildDays => &[Link::Unit(unit), Link::Registry],
+        Source::OwnEntries => &[Link::Unit(unit)],
+        Source::OwnDays | Source::Months => &[],
+    };
+    if !links.is_empty() {
+        for link in links {
+            index.scan(&keys::held(*link, &first), Some(&keys::held(*link, &end)), &mut |key, value| {
                 if let Some(item) = keys::parse_held(key) {
                     take(item, HeldItem::from_bytes(value)?.amount());
                 }

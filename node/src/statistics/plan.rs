@@ -31,7 +31,13 @@ pub enum Units {
     /// The scope as a whole.
     Scope,
     /// These, a row each.
-    Each(Vec<DivisionCode>),
+    Each {
+        /// In the order of codes.
+        units: Vec<DivisionCode>,
+        /// They are all of the scope's children: with what the scope itself wrote they add
+        /// up to it.
+        children: bool,
+    },
 }
 
 /// A sum of one measure's cells.
@@ -171,14 +177,14 @@ fn by(by: &[String], directory: &Directory, scope: DivisionCode) -> Result<(Vec<
             if units != Units::Scope {
                 return Err(question("divide by units once: by \"unit\" or by one tier"));
             }
-            units = Units::Each(match tier {
-                None => directory.children(scope),
-                Some(tier) => directory
-                    .units()
-                    .map(|(code, _)| code)
-                    .filter(|code| code.tier() == tier && directory.lies_under(*code, scope))
-                    .collect(),
-            });
+            let of_tier = |tier| move |code: &DivisionCode| code.tier() == tier && directory.lies_under(*code, scope);
+            units = Units::Each {
+                units: match tier {
+                    None => directory.children(scope),
+                    Some(tier) => directory.units().map(|(code, _)| code).filter(of_tier(tier)).collect(),
+                },
+                children: tier.is_none(),
+            };
         } else if fields.contains(word) || fields.len() == FIELDS_MAX {
             return Err(question(format!("divide by at most {FIELDS_MAX} fields, each once")));
         } else {

@@ -5,7 +5,7 @@
 //! child's month. Deeper scopes come by month and are summed over the links that bring
 //! them, so that a unit that moved is not erased by its old parent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wuji_proto::{AMOUNT_MAX, CellKey, Digest, DivisionCode, Grain, ItemKey, Period, v1};
 
@@ -147,8 +147,7 @@ impl<'g, 'a> Intake<'g, 'a> {
             }
             touched.extend(ItemKey::from_bytes(&key).ok().map(|key| (key, None)));
         }
-        let children = children(self.group)?;
-        touched.into_iter().try_for_each(|(key, now)| self.retotal(&children, key, now))
+        self.retotal(touched)
     }
 
     /// The digest of what the link holds in a range.
@@ -163,22 +162,28 @@ impl<'g, 'a> Intake<'g, 'a> {
         Ok(digest)
     }
 
-    /// Recomputes what an item of a replaced range adds to.
-    fn retotal(&mut self, children: &[DivisionCode], key: ItemKey, now: Option<HeldItem>) -> Result<(), IndexError> {
-        match key {
-            ItemKey::Cell(cell) => match Targets::of(self.group.own, self.child, &cell) {
-                Some(targets) => targets.each().try_for_each(|target| {
-                    let sum = sum_of_parts(self.group, children, target)?;
-                    self.group.set(target, sum)
-                }),
-                None => Ok(()),
-            },
-            ItemKey::Unit(code) => match now {
-                Some(HeldItem { aside: true, .. }) => Ok(()),
-                Some(HeldItem { value: ItemValue::Unit(entry), .. }) => self.group.publish_unit(code, entry),
-                _ => self.group.publish_unit(code, v1::UnitEntry::default()),
-            },
+    /// Recomputes what the items of a replaced range add to, each total once: the days of a
+    /// month share it.
+    fn retotal(&mut self, touched: Vec<(ItemKey, Option<HeldItem>)>) -> Result<(), IndexError> {
+        let mut totals = BTreeSet::new();
+        for (key, now) in touched {
+            match (key, now) {
+                (ItemKey::Cell(cell), _) => {
+                    let targets = Targets::of(self.group.own, self.child, &cell);
+                    totals.extend(targets.iter().flat_map(Targets::each).cloned());
+                }
+                (ItemKey::Unit(_), Some(HeldItem { aside: true, .. })) => {}
+                (ItemKey::Unit(code), Some(HeldItem { value: ItemValue::Unit(entry), .. })) => {
+                    self.group.publish_unit(code, entry)?;
+                }
+                (ItemKey::Unit(code), _) => self.group.publish_unit(code, v1::UnitEntry::default())?,
+            }
         }
+        let children = children(self.group)?;
+        totals.iter().try_for_each(|total| {
+            let sum = sum_of_parts(self.group, &children, total)?;
+            self.group.set(total, sum)
+        })
     }
 
     fn key(&self, item: &[u8]) -> Vec<u8> {

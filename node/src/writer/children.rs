@@ -63,6 +63,10 @@ pub struct Children {
     heard: Arc<Heard>,
 }
 
+/// Items that one link may hold: several times what a whole city's feed has. Beyond, the
+/// child is held for its operator.
+const LINK_ITEMS_MAX: u64 = 8_000_000;
+
 /// Walks that run at once: each reads and writes whole ranges, and a county that comes back
 /// with all its townships is no sooner done with all of them at a time.
 const WALKS_MAX: usize = 8;
@@ -207,6 +211,11 @@ impl Children {
                 self.walking.insert(code);
             }
             _ => {}
+        }
+        if child.holding.digest.count > LINK_ITEMS_MAX {
+            self.ended(code);
+            let reason = format!("its feed has more than {LINK_ITEMS_MAX} items: something is wrong with it");
+            return Ok(FrameOutcome::Close(Refusal { reason, held: true }));
         }
         let before = child.clone();
         let verdict = intake::apply(group, code, &mut child, hasher, frame, now_ms)?;
