@@ -219,8 +219,9 @@ impl Asker<'_> {
         }
         let own = self.totals(&self.unit_rows(self.plan.scope)?);
         let difference = |(own, rows): (&Fraction, &Fraction)| match (own, rows) {
-            (Fraction::Amount(own), Fraction::Amount(rows)) => own.saturating_sub(*rows),
-            (Fraction::Ratio(own, _), Fraction::Ratio(rows, _)) => own.saturating_sub(*rows),
+            (Fraction::Amount(own), Fraction::Amount(rows)) | (Fraction::Ratio(own, _), Fraction::Ratio(rows, _)) => {
+                own.saturating_sub(*rows)
+            }
             _ => 0,
         };
         Ok(own.iter().zip(totals).map(difference).collect())
