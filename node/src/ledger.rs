@@ -97,6 +97,11 @@ impl Ledgers {
         &self.catalogue
     }
 
+    /// The node's time, milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.time.now_ms()
+    }
+
     /// Waits until the index holds everything that was acknowledged when this was called.
     pub async fn settled(&self) {
         self.store.wait_applied(self.acknowledged.load(Ordering::Acquire)).await;

@@ -61,7 +61,9 @@ impl Parent {
         let mut parent =
             Self { index: MemoryIndex::default(), own_hasher, head: FeedHead::default(), holdings: Default::default() };
         parent.batch(|group, _| {
-            CHILDREN.iter().for_each(|child| Child::default().write(&mut group.draft, code(child)));
+            for child in CHILDREN {
+                Child::default().write(&mut group.draft, code(child));
+            }
         });
         parent
     }
