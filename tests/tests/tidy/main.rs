@@ -1,4 +1,5 @@
 //! The rules of the house that no compiler keeps.
+#![expect(clippy::unwrap_used, reason = "tests; helpers are not test functions to clippy")]
 
 use std::collections::BTreeSet;
 use std::fs;
