@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use wuji_proto::stored::{FoldedStart, IndexHead};
-use wuji_proto::{Digest, Incarnation, Sequence, stored, wire};
+use wuji_proto::{Digest, DivisionCode, Incarnation, Sequence, stored, wire};
 
 use super::StateOptions;
 use crate::config::IndexKind;
@@ -16,6 +16,7 @@ use crate::env::{Disk, Env};
 use crate::feed::changes::Changes;
 use crate::feed::group::FeedHead;
 use crate::feed::history::{History, Start};
+use crate::feed::item::ItemHasher;
 use crate::index::memory::MemoryIndex;
 use crate::index::sled::SledIndex;
 use crate::index::{self, Index, IndexError, keys, values};
@@ -90,7 +91,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     let tail = reader.tail().sequence;
     let clean = recovery.created || recovery.clean_stop && mark.is_some_and(|mark| mark + 1 >= tail);
     let (index, head) = match found.map_err(|error| error.to_string()).and_then(|(index, head)| {
-        check(index.as_ref(), head.as_ref(), recovery.incarnation, clean)?;
+        check(index.as_ref(), head.as_ref(), (options.code, recovery.incarnation), clean)?;
         Ok((index, head))
     }) {
         Ok((index, head)) => (index, head.unwrap_or_default()),
@@ -108,7 +109,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     let state = State {
         head: FeedHead {
             at: Sequence { start: head.head_start, number: head.head_number },
-            digest: Digest { sum: wire::digest_sum(&head.digest), count: head.count },
+            digest: feed_digest(&head),
         },
         history: history(index.as_ref(), &reader, head.applied)?,
         changes: Changes::after(Sequence { start: head.head_start, number: head.head_number }),
@@ -148,7 +149,12 @@ fn open_index(options: &StateOptions, directory: &Path) -> Result<Box<dyn Index>
 }
 
 /// Why an index cannot be used with the journal.
-fn check(index: &dyn Index, head: Option<&IndexHead>, incarnation: Incarnation, clean: bool) -> Result<(), String> {
+fn check(
+    index: &dyn Index,
+    head: Option<&IndexHead>,
+    (code, incarnation): (DivisionCode, Incarnation),
+    clean: bool,
+) -> Result<(), String> {
     let Some(head) = head else {
         return Err(if index.kind() == "memory" { "it is kept in memory only" } else { "it was lost" }.to_owned());
     };
@@ -158,24 +164,35 @@ fn check(index: &dyn Index, head: Option<&IndexHead>, incarnation: Incarnation, 
     if head.incarnation != incarnation.to_bytes() {
         return Err("it belongs to another journal".to_owned());
     }
-    if clean { Ok(()) } else { read_all(index, head).map_err(|error| error.to_string()) }
+    if clean {
+        return Ok(());
+    }
+    read_all(index, head, &ItemHasher::new(code, incarnation)).map_err(|error| error.to_string())
 }
 
 /// Damage often shows only in reading; and the stored digest of the feed must be that of
 /// the stored items, since one that is kept up by differences proves only equal streams.
-fn read_all(index: &dyn Index, head: &IndexHead) -> Result<(), IndexError> {
-    let items = &mut 0_u64;
+fn read_all(index: &dyn Index, head: &IndexHead, hasher: &ItemHasher) -> Result<(), IndexError> {
+    let mut found = Digest::default();
     index.scan(&[], None, &mut |key, value| {
-        if keys::parse_item(key).is_some() {
-            values::OwnItem::split(value)?;
-            *items += 1;
+        if let Some(item) = keys::parse_item(key) {
+            let (_, value) = values::OwnItem::split(value)?;
+            found = found.with(hasher.hash(item, value));
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    if *items == head.count {
+    if found == feed_digest(head) {
         return Ok(());
     }
-    Err(IndexError::Damaged(format!("the feed should have {} items and has {items}", head.count)))
+    Err(IndexError::Damaged(if found.count == head.count {
+        "the feed's items are not those that its digest was made of".to_owned()
+    } else {
+        format!("the feed should have {} items and has {}", head.count, found.count)
+    }))
+}
+
+fn feed_digest(head: &IndexHead) -> Digest {
+    Digest { sum: wire::digest_sum(&head.digest), count: head.count }
 }
 
 /// An empty index in place of one that cannot be used; that is kept aside, one of them.
@@ -207,4 +224,41 @@ fn history(index: &dyn Index, journal: &JournalReader, applied: u64) -> Result<H
         }
     }
     Ok(history)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::item::ItemValue;
+    use crate::index::Writes;
+    use crate::index::values::OwnItem;
+
+    #[test]
+    fn after_an_unclean_stop_an_index_is_used_only_if_its_items_are_those_of_its_digest() {
+        let code: DivisionCode = "371122".parse().unwrap();
+        let incarnation = Incarnation::from_random([7; 16]);
+        let hasher = ItemHasher::new(code, incarnation);
+        let sequence = Sequence { start: 1, number: 1 };
+        let item = |amount| OwnItem { sequence, value: ItemValue::Amount(amount) };
+        let index = MemoryIndex::default();
+        let store = |key: &[u8], item: OwnItem| {
+            index.apply(&Writes::from([(keys::item(key), Some(item.to_bytes()))])).unwrap();
+        };
+        store(b"a", item(3));
+        let digest = Digest::default().with(hasher.hash(b"a", &ItemValue::Amount(3).to_bytes()));
+        let head = IndexHead {
+            format: index::FORMAT,
+            incarnation: incarnation.to_bytes().to_vec(),
+            digest: digest.sum.to_le_bytes().to_vec(),
+            count: digest.count,
+            ..IndexHead::default()
+        };
+        let verdict = |clean| check(&index, Some(&head), (code, incarnation), clean);
+        assert_eq!(verdict(false), Ok(()));
+        store(b"a", item(4));
+        assert!(verdict(false).unwrap_err().contains("not those that its digest was made of"));
+        assert_eq!(verdict(true), Ok(()), "a clean stop is trusted: starting stays fast");
+        store(b"b", item(1));
+        assert!(verdict(false).unwrap_err().contains("should have 1 items and has 2"));
+    }
 }
