@@ -111,7 +111,7 @@ pub struct TlsConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
-    /// The size of one file, preallocated: 1 to 1,024 MiB. Default: 64.
+    /// The size of one file, preallocated: 1 to 256 MiB, as the journal takes. Default: 64.
     pub segment_mib: u32,
 }
 

@@ -85,7 +85,7 @@ fn address(parent: &ParentConfig) -> Result<(), Problem> {
 fn numbers(config: &Config) -> Result<(), Problem> {
     let (journal, index, link) = (&config.journal, &config.index, &config.link);
     let ranges: [(&str, u32, RangeInclusive<u32>, &str); 9] = [
-        ("journal.segment_mib", journal.segment_mib, 1..=1_024, "MiB"),
+        ("journal.segment_mib", journal.segment_mib, 1..=256, "MiB"),
         ("index.cache_mib", index.cache_mib, 1..=65_536, "MiB"),
         ("index.checkpoint_seconds", index.checkpoint_seconds, 1..=3_600, "seconds"),
         ("link.reconnect_min_ms", link.reconnect_min_ms, 10..=60_000, "milliseconds"),

@@ -223,8 +223,8 @@ fn refuse_rollback(source: &dyn FeedSource, held: &ChildWelcome) -> Result<(), E
     }
     Err(End::Held(format!(
         "the parent has seen journal entry {} of this unit, and this journal does not hold it: the disk went back in \
-         time. Nothing is pushed. Restore the newer disk if there is one; otherwise stop the node and start it with \
-         --accept-loss, which records the loss and begins a new incarnation",
+         time. Nothing is pushed. Stop the node and put the newer data directory back: what was written since is \
+         nowhere else",
         anchor.sequence
     )))
 }

@@ -93,7 +93,7 @@ async fn a_rolled_back_child_pushes_nothing_and_says_what_to_do() {
     let child = world.child(&feed);
     eventually("the child is held", || child.report(&feed).state == "held").await;
     let reason = child.report(&feed).reason;
-    assert!(reason.contains("journal entry 15") && reason.contains("--accept-loss"), "{reason}");
+    assert!(reason.contains("journal entry 15") && reason.contains("put the newer data directory back"), "{reason}");
     assert!(world.writer.log().iter().all(|entry| entry == "open" || entry == "closed"), "{:?}", world.writer.log());
 
     feed.roll_journal_back(15);
