@@ -103,10 +103,14 @@ impl Running {
         });
         let metrics = Metrics::new();
         let refusals = Arc::new(Refusals::default());
-        // The address first: a node whose port is taken has touched nothing.
+        // The addresses first: a node whose port is taken has touched nothing.
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listening at {} (`listen`): is another program there?", config.listen))?;
+        let page = match config.metrics.listen {
+            None => None,
+            Some(listen) => Some(metrics_listener(listen).await?),
+        };
         let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
         let address = listener.address();
@@ -147,10 +151,8 @@ impl Running {
         };
         let router = services(env, &config.link, &access, &state, &status, accept).await?;
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
-        let metrics_page = match config.metrics.listen {
-            None => None,
-            Some(listen) => Some(serve_metrics(listen, metrics, stop.subscribe()).await?),
-        };
+        let metrics_page =
+            page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stop.subscribe()))));
         Ok(Self { address, state, stop, server, push, metrics_page })
     }
 
@@ -263,13 +265,8 @@ async fn until_stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn serve_metrics(
-    listen: std::net::SocketAddr,
-    metrics: Arc<Metrics>,
-    stopping: watch::Receiver<bool>,
-) -> anyhow::Result<tokio::task::JoinHandle<Result<(), TelemetryError>>> {
-    let listener = TcpListener::bind(listen)
+async fn metrics_listener(listen: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))?;
-    Ok(tokio::spawn(telemetry::serve_metrics(listener, metrics, until_stopped(stopping))))
+        .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))
 }
