@@ -51,8 +51,8 @@ fn mark(number: u64) -> v1::Mark {
     if number == 0 { v1::Mark::default() } else { v1::Mark { start: 1, number, epoch: 11 } }
 }
 
-fn anchor() -> Option<v1::Anchor> {
-    Some(v1::Anchor { sequence: 3, hash: vec![5; 32] })
+fn anchor() -> v1::Anchor {
+    v1::Anchor { sequence: 3, hash: vec![5; 32] }
 }
 
 fn batch(after: u64, items: Option<Packed>) -> v1::FeedFrame {
@@ -60,7 +60,7 @@ fn batch(after: u64, items: Option<Packed>) -> v1::FeedFrame {
         after: Some(mark(after)),
         upto: Some(mark(9)),
         view: Some(mark(9)),
-        anchor: anchor(),
+        anchor: Some(anchor()),
         payload: items.map(|items| v1::Payload { items: Some(items) }),
         ..Default::default()
     }))
@@ -78,7 +78,7 @@ fn range(items: Vec<v1::Item>) -> v1::FeedFrame {
     frame(Frame::Range(v1::Range {
         view: Some(mark(9)),
         digest: Some(v1::FeedDigest { sum: vec![0; 16], count: 2 }),
-        anchor: anchor(),
+        anchor: Some(anchor()),
         payload: Some(v1::Payload { items: Some(plain(items)) }),
         ..Default::default()
     }))
@@ -157,7 +157,7 @@ fn each_bad_frame_closes_the_stream_with_its_reason_and_nothing_of_it_is_counted
     let before = figures().json();
 
     let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).unwrap();
-    let walk = || frame(Frame::WalkBegin(v1::WalkBegin { head: Some(mark(9)), anchor: anchor() }));
+    let walk = || frame(Frame::WalkBegin(v1::WalkBegin { head: Some(mark(9)), anchor: Some(anchor()) }));
     let key = [1; 300];
     let heard = v1::Heard { units: vec![v1::HeardUnit { code: 5, at: 1, state: 1 }] };
     let mut no_anchor = batch(0, None);

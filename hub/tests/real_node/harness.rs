@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -171,17 +171,27 @@ pub struct Node {
 }
 
 impl Node {
-    /// Stops it in good order.
+    /// Stops it in good order, as the end of its standard input does.
     pub fn stop(mut self) {
         drop(self.child.stdin.take());
-        let deadline = Instant::now() + Duration::from_secs(NODE_SECONDS_MAX);
-        loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => return assert!(status.success(), "the node ended with {status}"),
-                None if Instant::now() > deadline => panic!("the node did not stop within {NODE_SECONDS_MAX} s"),
-                None => std::thread::sleep(Duration::from_millis(5)),
+        self.ended();
+    }
+
+    /// Stops it by a signal.
+    pub fn stop_by(mut self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        self.ended();
+    }
+
+    fn ended(&mut self) {
+        for _ in 0..NODE_SECONDS_MAX * 200 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return assert!(status.success(), "the node ended with {status}");
             }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        panic!("the node did not stop within {NODE_SECONDS_MAX} s");
     }
 }
 

@@ -40,7 +40,7 @@ fn each_bad_configuration_names_file_and_key_and_what_to_write() {
         ("a missing key", change(&format!("code = \"{COUNTY}\"\n"), ""), &["`code` is missing", "config/"]),
         ("a missing certificate", change(&format!("/{COUNTY}.pem"), "/none.pem"), &["none.pem", "tls.certificate"]),
         ("a key that is none", change(&format!("/{COUNTY}.key"), "/other.key"), &["other.key", "tls.key"]),
-        ("another unit's key", change(&format!("/{COUNTY}.key"), &format!("/{STRANGER}.key")), &[&"371122.pem", "key"]),
+        ("another unit's key", change(&format!("/{COUNTY}.key"), &format!("/{STRANGER}.key")), &["371122.pem", "key"]),
         (
             "another unit's certificate",
             change(&format!("/{COUNTY}.pem"), &format!("/{STRANGER}.pem")),
@@ -163,6 +163,16 @@ fn a_data_directory_that_is_not_as_the_node_left_it_is_refused_and_left_alone() 
     let node = place.county();
     held.check(&place, "a lost index, which is rebuilt");
     node.stop();
+}
+
+#[test]
+fn a_node_that_is_asked_to_stop_by_a_signal_ends_well() {
+    let place = Place::new();
+    for signal in ["INT", "TERM"] {
+        place.county().stop_by(signal);
+        let log = place.read("county.toml.log");
+        assert!(!log.contains("panicked"), "{log}");
+    }
 }
 
 #[test]
