@@ -91,22 +91,23 @@ impl<'c> Fold<'c> {
     /// Settles what depends on all entries of the group: reported days and conditions.
     pub fn finish(mut self, group: &mut Group<'_>) -> Result<(), FoldError> {
         for (day, change) in std::mem::take(&mut self.days) {
-            self.settle_day(group, day, change)?;
+            settle_day(group, day, change)?;
         }
         if self.conditions_touched {
             conditions::settle(group, self.catalogue)?;
         }
         Ok(())
     }
+}
 
-    fn settle_day(&self, group: &mut Group<'_>, day: i32, change: i64) -> Result<(), IndexError> {
-        let before = day_count(&group.draft, day)?;
-        let now = before.saturating_add(change);
-        group.draft.put(keys::day(day), now.to_be_bytes().to_vec());
-        let reported = i64::from(now > 0) - i64::from(before > 0);
-        let cell = own_cell(group, REPORTED, day, Part::default());
-        if reported == 0 { Ok(()) } else { rollup::add_own(group, &cell, reported) }
-    }
+/// A day is reported while it has at least one live record.
+fn settle_day(group: &mut Group<'_>, day: i32, change: i64) -> Result<(), IndexError> {
+    let before = day_count(&group.draft, day)?;
+    let now = before.saturating_add(change);
+    group.draft.put(keys::day(day), now.to_be_bytes().to_vec());
+    let reported = i64::from(now > 0) - i64::from(before > 0);
+    let cell = own_cell(group, REPORTED, day, Part::default());
+    if reported == 0 { Ok(()) } else { rollup::add_own(group, &cell, reported) }
 }
 
 /// Live records of an event date.

@@ -97,6 +97,11 @@ impl Ledgers {
         &self.catalogue
     }
 
+    /// The node's time, milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.time.now_ms()
+    }
+
     /// Waits until the index holds everything that was acknowledged when this was called.
     pub async fn settled(&self) {
         self.store.wait_applied(self.acknowledged.load(Ordering::Acquire)).await;
@@ -123,9 +128,9 @@ impl Ledgers {
     /// Keyed by the node's own key, so that a digest tells nothing of a personal value.
     fn digest(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.content_key);
-        parts.iter().for_each(|part| {
+        for part in parts {
             hasher.update(part);
-        });
+        }
         let mut digest = [0; 16];
         hasher.finalize_xof().fill(&mut digest);
         digest
@@ -188,6 +193,12 @@ impl Ledgers {
         self.ask(intent, answer).await?
     }
 
+    /// Tells the committer to finish what waits and to take no more.
+    pub async fn close(&self) {
+        // One that is gone needs no telling.
+        let _ = self.intents.send(Intent::Close).await;
+    }
+
     async fn ask<T>(&self, intent: Intent, answer: oneshot::Receiver<T>) -> Result<T, LedgerError> {
         self.intents.send(intent).await.map_err(|_| LedgerError::Stopping)?;
         answer.await.map_err(|_| LedgerError::Stopping)
@@ -219,5 +230,5 @@ pub struct Acceptance {
     /// The life of its journal.
     pub incarnation: Incarnation,
     /// What waits.
-    pub opening: ChildJob,
+    pub opening: Box<ChildJob>,
 }

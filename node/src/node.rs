@@ -19,7 +19,8 @@ use crate::api::statistics::StatisticsService;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
-use crate::link::{self, AcceptParts, AcceptService, PushLink, PushParts, PushStatus};
+use crate::feed::exchange::Refusal;
+use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus};
 use crate::state::{NodeState, StateOptions};
 use crate::statistics::answer::Absence;
 use crate::status::NodeStatus;
@@ -89,6 +90,7 @@ struct Running {
     state: NodeState,
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+    children: Arc<Children>,
     push: Option<Worker>,
     metrics_page: Option<tokio::task::JoinHandle<Result<(), TelemetryError>>>,
 }
@@ -114,7 +116,7 @@ impl Running {
         let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
         let address = listener.address();
-        let state = NodeState::open(env, &state_options(config, accept_loss), catalogue)?;
+        let state = NodeState::open(env, &state_options(config, accept_loss), catalogue, &metrics)?;
         let (stop, stopping) = watch::channel(false);
         let access = Access::new(config.code, Arc::clone(&metrics));
         let accept = AcceptService::new(AcceptParts {
@@ -127,7 +129,8 @@ impl Running {
             metrics: Arc::clone(&metrics),
             version: VERSION.to_owned(),
         });
-        let status = |parent| Arc::new(NodeStatus::new(config.name.clone(), &state, accept.children(), parent));
+        let children = accept.children();
+        let status = |parent| Arc::new(NodeStatus::new(config.name.clone(), &state, Arc::clone(&children), parent));
         let (push, status) = match dial_parent(env, config, &identity)? {
             None => (None, status(None)),
             Some(dial) => {
@@ -153,7 +156,7 @@ impl Running {
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
         let metrics_page =
             page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stop.subscribe()))));
-        Ok(Self { address, state, stop, server, push, metrics_page })
+        Ok(Self { address, state, stop, server, children, push, metrics_page })
     }
 
     /// Waits until it is asked to stop, or cannot go on.
@@ -168,6 +171,8 @@ impl Running {
     async fn stop(self) -> anyhow::Result<()> {
         let failed = self.state.failed();
         self.stop.send_replace(true);
+        // Their streams would go on for ever.
+        self.children.close_all(&Refusal { reason: "the parent is stopping".to_owned(), held: false });
         let abort = self.server.abort_handle();
         if tokio::time::timeout(DRAIN_MAX, self.server).await.is_err() {
             tracing::warn!("calls did not end in time: they are cut off");

@@ -27,6 +27,7 @@ use crate::journal::{JournalError, JournalReader, JournalWriter, NewEntry};
 use crate::ledger::committer::{Committer, INTENTS_MAX, Intent};
 use crate::ledger::{Acceptance, Ledgers};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use crate::writer::{Acceptor, Inbox, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
@@ -103,7 +104,12 @@ struct Workers {
 
 impl NodeState {
     /// Opens the state and starts its workers. Blocks while the index follows the journal.
-    pub fn open(env: &Env, options: &StateOptions, catalogue: Arc<Catalogue>) -> Result<Self, OpenError> {
+    pub fn open(
+        env: &Env,
+        options: &StateOptions,
+        catalogue: Arc<Catalogue>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
         let time = NodeTime::new(Arc::clone(&env.clock));
         let mut opened = opening::open(env, options, &time)?;
         let unclean = opened.unclean;
@@ -114,8 +120,12 @@ impl NodeState {
         let (children, children_in) = mpsc::channel(JOBS_MAX);
         let inbox = Inbox { own, children: children_in };
         let store = Arc::new(opened.store);
-        let writer_options =
-            WriterOptions { rebuilt: opened.rebuilt, hold: options.hold, checkpoint_every: options.checkpoint_every };
+        let writer_options = WriterOptions {
+            rebuilt: opened.rebuilt,
+            hold: options.hold,
+            checkpoint_every: options.checkpoint_every,
+            metrics: Arc::clone(metrics),
+        };
         let mut writer =
             Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, acceptor(&intents))?;
         refold::refold(&mut writer, &store, &catalogue)?;
@@ -139,6 +149,7 @@ impl NodeState {
             version,
             jobs.clone(),
             Arc::clone(&acknowledged),
+            Arc::clone(metrics),
         );
         let refusing = committer.refusing();
         let (checkpoints, heard) = (writer.checkpoints(), writer.heard());
@@ -198,10 +209,11 @@ impl NodeState {
     }
 
     /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.
-    /// All users of the ledgers and of the links must be gone.
+    /// Whoever still uses the ledgers is refused from now on.
     pub async fn stop(self) -> Result<(), JournalError> {
         let Self { ledgers, jobs, workers, time, .. } = self;
-        drop(ledgers);
+        // Calls that were cut off may hold on to the ledgers: the committer is told.
+        ledgers.close().await;
         workers.committer.finished().await;
         drop(jobs);
         workers.writer.finished().await;
@@ -223,6 +235,7 @@ impl Workers {
         inbox: Inbox,
     ) -> Result<Self, OpenError> {
         let (journal_out, journal) = oneshot::channel();
+        let store = writer.store();
         let (failed_out, failed) = watch::channel(None);
         let worker = |source| OpenError::Worker { source };
         let committer = env
@@ -234,6 +247,7 @@ impl Workers {
             .spawn_worker("writer", async move {
                 if let Err(error) = writer.run(inbox).await {
                     tracing::error!(%error, "the index writer failed: the node stops");
+                    store.fail();
                     failed_out.send_replace(Some(error.to_string()));
                 }
             })
@@ -247,15 +261,11 @@ impl Workers {
 fn acceptor(intents: &mpsc::Sender<Intent>) -> Acceptor {
     let intents = intents.downgrade();
     Box::new(move |code, opening| {
-        let ChildJob::Open { opening: ref told, .. } = opening else { return Err(opening) };
-        let incarnation = told.incarnation;
-        let Some(intents) = intents.upgrade() else { return Err(opening) };
-        let intent = Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening }));
-        intents.try_send(intent).map_err(|error| match error.into_inner() {
-            Intent::AcceptChild(acceptance) => acceptance.opening,
-            // Only what was sent comes back.
-            _ => ChildJob::Closed { child: code, stream: 0 },
-        })
+        if let (ChildJob::Open { opening: told, .. }, Some(intents)) = (opening.as_ref(), intents.upgrade()) {
+            let incarnation = told.incarnation;
+            // Never waits: the committer may be waiting for this very writer.
+            let _ = intents.try_send(Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening })));
+        }
     })
 }
 

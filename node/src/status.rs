@@ -60,7 +60,7 @@ impl NodeStatus {
     pub fn report(&self) -> Result<v1::StatusReply, IndexError> {
         let view = self.store.view();
         let own = self.store.own;
-        let children = self.child_states(view.index)?;
+        let children = child_states(view.index)?;
         let index = v1::IndexStatus {
             kind: view.index.kind().to_owned(),
             applied: view.state.applied,
@@ -98,7 +98,7 @@ impl NodeStatus {
     pub fn tree(&self, scope: Option<DivisionCode>) -> Result<Vec<v1::TreeUnit>, IndexError> {
         let view = self.store.view();
         let directory = Directory::read(view.index)?;
-        let children = self.child_states(view.index)?;
+        let children = child_states(view.index)?;
         drop(view);
         let scope = scope.unwrap_or(self.store.own);
         let unit = |(code, entry): (DivisionCode, &v1::UnitEntry)| {
@@ -132,7 +132,7 @@ impl NodeStatus {
 
     /// The registry. Blocks briefly.
     pub fn planned_children(&self) -> Result<Vec<v1::PlannedChild>, IndexError> {
-        let children = self.child_states(self.store.view().index)?;
+        let children = child_states(self.store.view().index)?;
         let planned = |(code, child): (DivisionCode, Child)| v1::PlannedChild {
             code: code.to_string(),
             name: child.name,
@@ -145,7 +145,7 @@ impl NodeStatus {
     /// What is told upward of the units below: each direct child, and what they told.
     pub fn heard_units(&self) -> Vec<(DivisionCode, u32, u32)> {
         let mut units = self.heard.all();
-        let children = self.child_states(self.store.view().index).unwrap_or_default();
+        let children = child_states(self.store.view().index).unwrap_or_default();
         units.extend(children.iter().map(|(code, child)| {
             let seconds = u32::try_from(child.complete_at_ms / crate::env::SECOND_MS).unwrap_or(0);
             (*code, seconds, self.standing(*code, child).number())
@@ -196,16 +196,17 @@ impl NodeStatus {
         }
         status
     }
+}
 
-    fn child_states(&self, index: &dyn Index) -> Result<Vec<(DivisionCode, Child)>, IndexError> {
-        let prefix = keys::children();
-        let mut children = Vec::new();
-        index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
-            if let Some(code) = keys::parse_child(key) {
-                children.push((code, Child::from_bytes(value)?));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(children)
-    }
+/// Every planned child.
+fn child_states(index: &dyn Index) -> Result<Vec<(DivisionCode, Child)>, IndexError> {
+    let prefix = keys::children();
+    let mut children = Vec::new();
+    index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+        if let Some(code) = keys::parse_child(key) {
+            children.push((code, Child::from_bytes(value)?));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(children)
 }

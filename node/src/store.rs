@@ -40,8 +40,16 @@ pub struct Store {
     pub hasher: ItemHasher,
     index: Box<dyn Index>,
     state: RwLock<State>,
-    applied: watch::Sender<u64>,
+    applied: watch::Sender<Applied>,
     changed: watch::Sender<u64>,
+}
+
+/// How far the index follows the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Applied {
+    sequence: u64,
+    /// The writer has failed: it will follow no further.
+    failed: bool,
 }
 
 /// One state of index and feed.
@@ -55,7 +63,7 @@ pub struct View<'a> {
 impl Store {
     /// A store over an index in the given state.
     pub fn new(own: DivisionCode, incarnation: Incarnation, index: Box<dyn Index>, state: State) -> Self {
-        let applied = watch::Sender::new(state.applied);
+        let applied = watch::Sender::new(Applied { sequence: state.applied, failed: false });
         Self {
             own,
             incarnation,
@@ -90,9 +98,9 @@ impl Store {
             state.changes.moved(moved.key, moved.former, moved.now);
         }
         update(&mut state);
-        let applied = state.applied;
+        let sequence = state.applied;
         drop(state);
-        self.applied.send_if_modified(|former| std::mem::replace(former, applied) != applied);
+        self.applied.send_if_modified(|applied| std::mem::replace(&mut applied.sequence, sequence) != sequence);
         self.notify();
         Ok(())
     }
@@ -117,15 +125,20 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Waits until the index has applied the journal up to `sequence`.
+    /// Waits until the index has applied the journal up to `sequence`, or never will.
     pub async fn wait_applied(&self, sequence: u64) {
         let mut applied = self.applied.subscribe();
         // The sender lives as long as `self`: waiting cannot fail.
-        let _ = applied.wait_for(|applied| *applied >= sequence).await;
+        let _ = applied.wait_for(|applied| applied.sequence >= sequence || applied.failed).await;
+    }
+
+    /// The writer has failed: nobody waits for it any longer.
+    pub fn fail(&self) {
+        self.applied.send_modify(|applied| applied.failed = true);
     }
 
     /// The journal entry up to which the index is folded.
     pub fn applied(&self) -> u64 {
-        *self.applied.borrow()
+        self.applied.borrow().sequence
     }
 }

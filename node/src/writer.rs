@@ -22,6 +22,7 @@ use crate::feed::history::Start;
 use crate::fold::{Committed, Fold, FoldError};
 use crate::index::{IndexError, keys};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use children::{Answer, Children};
 use hold::Hold;
@@ -40,9 +41,9 @@ pub enum Job {
     /// Entries that are on disk, in journal order.
     Entries(Vec<Committed>),
     /// Something of a child.
-    Child(ChildJob),
+    Child(Box<ChildJob>),
     /// An entry that lets a child in, with the opening that waited for it.
-    Accepted(Committed, ChildJob),
+    Accepted(Box<Committed>, Box<ChildJob>),
     /// Apply all before this, make it safe, and say so.
     Checkpoint(oneshot::Sender<Result<(), IndexError>>),
 }
@@ -72,7 +73,8 @@ impl Inbox {
         let mut weight = first.weight();
         let mut batch = vec![first];
         while weight < BATCH_WEIGHT_MAX {
-            let waiting = [self.own.try_recv().ok(), self.children.try_recv().ok().map(Job::Child)];
+            let waiting =
+                [self.own.try_recv().ok(), self.children.try_recv().ok().map(|job| Job::Child(Box::new(job)))];
             let before = batch.len();
             for job in waiting.into_iter().flatten() {
                 weight += job.weight();
@@ -99,8 +101,8 @@ pub enum WriterError {
 }
 
 /// Asks for a child's incarnation to be accepted in the journal, with the opening that
-/// waits for it. False: not now, the child may try again.
-pub type Acceptor = Box<dyn Fn(DivisionCode, ChildJob) -> Result<(), ChildJob> + Send>;
+/// waits for it. If that is not possible now, the opening is dropped and the child comes again.
+pub type Acceptor = Box<dyn Fn(DivisionCode, Box<ChildJob>) + Send>;
 
 /// The writer's parts.
 pub struct Writer {
@@ -113,6 +115,7 @@ pub struct Writer {
     rebuilt: String,
     checkpoint_every: Duration,
     checkpointed: Arc<watch::Sender<i64>>,
+    metrics: Arc<Metrics>,
     dirty: bool,
 }
 
@@ -124,6 +127,8 @@ pub struct WriterOptions {
     pub hold: Duration,
     /// Time between checkpoints of a changing index.
     pub checkpoint_every: Duration,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -147,8 +152,14 @@ impl Writer {
             rebuilt: options.rebuilt,
             checkpoint_every: options.checkpoint_every,
             checkpointed,
+            metrics: options.metrics,
             dirty: true,
         })
+    }
+
+    /// The store that is written.
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     /// When the last checkpoint was made, milliseconds since 1970.
@@ -176,7 +187,7 @@ impl Writer {
                     Some(first) => self.apply(inbox.gather(first))?,
                     None => return Ok(self.checkpoint()?),
                 },
-                Some(first) = inbox.children.recv() => self.apply(inbox.gather(Job::Child(first)))?,
+                Some(first) = inbox.children.recv() => self.apply(inbox.gather(Job::Child(Box::new(first))))?,
             }
         }
     }
@@ -251,6 +262,8 @@ impl Writer {
             state.holding = holding;
             pass.starts.iter().for_each(|start| state.history.push(*start));
         })?;
+        self.metrics.index_batches.inc();
+        self.metrics.feed_items.set(i64::try_from(head.digest.count).unwrap_or(i64::MAX));
         self.dirty = true;
         Ok(())
     }
@@ -264,10 +277,13 @@ impl Writer {
     ) -> Result<(), WriterError> {
         match job {
             Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
-            Job::Child(job) => Ok(self.children.job(job, group, &self.time, &mut pass.answers)?),
+            Job::Child(job) => {
+                self.metrics.items_applied.inc_by(children::items(&job));
+                Ok(self.children.job(*job, group, &self.time, &mut pass.answers)?)
+            }
             Job::Accepted(entry, opening) => {
                 pass.entry(group, fold, &entry)?;
-                Ok(self.children.job(opening, group, &self.time, &mut pass.answers)?)
+                Ok(self.children.job(*opening, group, &self.time, &mut pass.answers)?)
             }
             Job::Checkpoint(reply) => {
                 pass.checkpoints.push(reply);
@@ -310,6 +326,7 @@ impl Writer {
             self.store.index().checkpoint()?;
             self.children.made_safe();
             self.checkpointed.send_replace(self.time.now_ms());
+            self.metrics.checkpoints.inc();
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ EXAMPLES
   wuji stats --measure mediation.accepted --by dispute_type --from 2016 --output csv")]
 pub struct StatsArgs {
     /// Measures or indicators, by id or title; several: separated by commas, or repeated
-    #[arg(long = "measure", short, value_delimiter = ',', value_name = "MEASURE")]
+    #[arg(long = "measure", short, value_delimiter = ',', num_args = 1.., value_name = "MEASURE")]
     pub measures: Vec<String>,
     /// The unit whose subtree is meant [default: the node's own]
     #[arg(long, value_name = "CODE")]
@@ -46,7 +46,7 @@ pub struct StatsArgs {
     #[arg(long)]
     pub grain: Option<Grain>,
     /// `unit` (the scope's children), a tier (all units of it), or a field by which the measures are split
-    #[arg(long, value_delimiter = ',', value_name = "FIELD|unit|TIER")]
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "FIELD|unit|TIER")]
     pub by: Vec<String>,
 }
 

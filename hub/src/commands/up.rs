@@ -44,7 +44,7 @@ pub struct UpArgs {
 
 /// Runs it.
 pub async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = Progress::stderr();
     let home = Home::open(&args.dir, args.sample, Env::production().clock.now_ms())?;
     let mut interrupt = Interrupt::new()?;
     let mut fleet = Fleet::new(progress.clone())?;

@@ -74,6 +74,7 @@ impl Mix {
     }
 
     /// The same proportions for `cases` cases.
+    #[must_use]
     pub fn scaled(&self, cases: u64) -> Self {
         let base = self.cases().max(1);
         let scale = |count: u64| (count * cases + base / 2) / base;

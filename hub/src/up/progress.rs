@@ -17,7 +17,7 @@ pub struct Progress {
 
 impl Progress {
     /// On stderr.
-    pub fn new() -> Self {
+    pub fn stderr() -> Self {
         Self { bars: std::io::stderr().is_terminal().then(MultiProgress::new) }
     }
 

@@ -1,5 +1,5 @@
 //! The one table from errors to gRPC statuses. Whether a caller may simply try again is in
-//! the code: UNAVAILABLE and RESOURCE_EXHAUSTED may, the others need a change.
+//! the code: `UNAVAILABLE` and `RESOURCE_EXHAUSTED` may, the others need a change.
 
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetails, FieldViolation, StatusExt};
@@ -50,7 +50,7 @@ pub fn argument(field: &str, error: &ParseError) -> Status {
     fields(&format!("{field}: {error}"), vec![violation])
 }
 
-/// INVALID_ARGUMENT with a `google.rpc.BadRequest` that names each field.
+/// `INVALID_ARGUMENT` with a `google.rpc.BadRequest` that names each field.
 pub fn fields(message: &str, violations: Vec<Violation>) -> Status {
     let violations =
         violations.into_iter().map(|violation| FieldViolation::new(violation.field, violation.description));

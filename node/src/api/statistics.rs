@@ -38,9 +38,10 @@ impl Statistics for StatisticsService {
         let question = request.into_inner();
         self.ledgers.settled().await;
         let (store, ledgers, absence) = (Arc::clone(&self.store), self.ledgers.clone(), Arc::clone(&self.absence));
+        let now_ms = self.ledgers.now_ms();
         let answered = self.env.blocking(move || {
             let view = store.view();
-            answer(&question, ledgers.catalogue(), view.index, store.own, absence().as_ref())
+            answer(&question, ledgers.catalogue(), view.index, store.own, now_ms, absence().as_ref())
         });
         let answer = answered.await.ok_or_else(interrupted)?.map_err(|error| refusal::query(&error))?;
         let (replies, out) = mpsc::channel(REPLIES_MAX);

@@ -8,7 +8,7 @@ use super::exchange::{Anchor, ChildFrame, Refusal};
 use super::group::Group;
 use super::item::{FeedItem, ItemHasher};
 use crate::index::IndexError;
-use crate::statistics::rollup::Intake;
+use crate::statistics::rollup::{Intake, KeyRange};
 
 /// What a frame came to, before its group is in the index.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub fn apply(
             Ok(Verdict::Taken { equal: None })
         }
         ChildFrame::Range { from, to, view, digest, anchor, items, .. } => {
-            side.range(from, to, digest, items, view, anchor)
+            side.range((&from, to.as_deref()), digest, items, view, anchor)
         }
         ChildFrame::Heard(_) => Ok(Verdict::Taken { equal: None }),
     }
@@ -66,7 +66,7 @@ struct Side<'s, 'a> {
     hasher: &'s ItemHasher,
 }
 
-impl<'s, 'a> Side<'s, 'a> {
+impl<'a> Side<'_, 'a> {
     fn intake(&mut self) -> Intake<'_, 'a> {
         Intake::new(self.group, self.code, self.hasher, self.child.holding)
     }
@@ -111,8 +111,7 @@ impl<'s, 'a> Side<'s, 'a> {
 
     fn range(
         &mut self,
-        from: Vec<u8>,
-        to: Option<Vec<u8>>,
+        range: KeyRange<'_>,
         digest: Digest,
         items: Option<Vec<FeedItem>>,
         view: Watermark,
@@ -121,10 +120,10 @@ impl<'s, 'a> Side<'s, 'a> {
         let Some(Walk { next_key, began: Some(began) }) = self.child.walk.clone() else {
             return Ok(close("a range was sent but no walk has begun".to_owned()));
         };
-        if from > next_key || to.as_ref().is_some_and(|to| *to <= from) {
+        let (from, to) = range;
+        if from > next_key.as_slice() || to.is_some_and(|to| to <= from) {
             return Ok(close("a range does not continue the walk".to_owned()));
         }
-        let range = (from.as_slice(), to.as_deref());
         match items {
             None => {
                 if self.intake().range_digest(range)? != digest {
@@ -142,18 +141,15 @@ impl<'s, 'a> Side<'s, 'a> {
         }
         self.child.high = self.child.high.max(view);
         self.child.anchor = Some(anchor);
-        match to {
-            Some(to) => self.child.walk = Some(Walk { next_key: to, began: Some(began) }),
-            None => {
-                // Not the head at the end: what changed behind the walk comes by the feed.
-                self.child.low = began;
-                self.child.walk = None;
-            }
+        self.child.walk = to.map(|to| Walk { next_key: to.to_vec(), began: Some(began) });
+        if to.is_none() {
+            // Not the head at the end: what changed behind the walk comes by the feed.
+            self.child.low = began;
         }
         Ok(Verdict::Range { agreed: true })
     }
 
-    fn misfit(&self, (from, to): (&[u8], Option<&[u8]>), digest: Digest, items: &[FeedItem]) -> Option<String> {
+    fn misfit(&self, (from, to): KeyRange<'_>, digest: Digest, items: &[FeedItem]) -> Option<String> {
         let inside = |item: &FeedItem| *item.key >= *from && to.is_none_or(|to| *item.key < *to);
         let in_order = items.is_sorted_by(|a, b| a.key < b.key);
         if !in_order || !items.iter().all(inside) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, RecordId, stored};
 
@@ -16,6 +17,7 @@ use crate::fold::Committed;
 use crate::index::draft::Draft;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use crate::writer::Job;
 
@@ -82,6 +84,8 @@ pub enum Intent {
     },
     /// A child's first journal.
     AcceptChild(Box<Acceptance>),
+    /// The node is stopping: what waits is still written, nothing more is taken.
+    Close,
 }
 
 /// An answer that waits for the disk.
@@ -135,6 +139,7 @@ pub struct Committer {
     /// The last entry on disk.
     last: u64,
     refusing: watch::Sender<String>,
+    metrics: Arc<Metrics>,
 }
 
 impl Committer {
@@ -147,6 +152,7 @@ impl Committer {
         catalogue_version: String,
         jobs: mpsc::Sender<Job>,
         acknowledged: Arc<AtomicU64>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let last = acknowledged.load(Ordering::Acquire);
         Self {
@@ -159,6 +165,7 @@ impl Committer {
             pending: Pending::default(),
             last,
             refusing: watch::Sender::default(),
+            metrics,
         }
     }
 
@@ -167,17 +174,23 @@ impl Committer {
         self.refusing.subscribe()
     }
 
-    /// Works until all senders are gone, then gives the journal back. Blocks while the disk
+    /// Works until it is told to close, then gives the journal back. Blocks while the disk
     /// works: to be run by [`crate::env::Env::spawn_worker`].
     pub async fn run(mut self, mut intents: mpsc::Receiver<Intent>) -> JournalWriter {
         while let Some(first) = intents.recv().await {
             let mut group = Group::default();
+            if matches!(first, Intent::Close) {
+                intents.close();
+            }
             self.decide(first, &mut group).await;
             // Half of what a group may be: the last intent taken may be as large again.
             while group.entries.len() < GROUP_ENTRIES_MAX
                 && group.bytes < self.journal.group_bytes_max() / 2
                 && let Ok(intent) = intents.try_recv()
             {
+                if matches!(intent, Intent::Close) {
+                    intents.close();
+                }
                 self.decide(intent, &mut group).await;
             }
             self.commit(group).await;
@@ -205,7 +218,7 @@ impl Committer {
                 // Rare: the registry is read from the index, so the index must show all of it.
                 self.commit(std::mem::take(group)).await;
                 self.store.wait_applied(self.last).await;
-                let answer = self.register(code, name, expected_from, actor, group);
+                let answer = self.register(code, &name, expected_from, actor, group);
                 group.answers.push(Answer::Registered(reply, answer));
             }
             Intent::AcceptChild(acceptance) => {
@@ -216,6 +229,7 @@ impl Committer {
                 group.acceptances.push((group.entries.len(), *acceptance));
                 self.push(group, "node".to_owned(), event, None);
             }
+            Intent::Close => {}
         }
     }
 
@@ -332,7 +346,7 @@ impl Committer {
     fn register(
         &self,
         code: DivisionCode,
-        name: String,
+        name: &str,
         expected_from: i32,
         actor: String,
         group: &mut Group,
@@ -375,8 +389,13 @@ impl Committer {
             group.answers.into_iter().for_each(Answer::send);
             return;
         }
-        match self.journal.append(&group.entries) {
+        let began = Instant::now();
+        let appended = self.journal.append(&group.entries);
+        self.metrics.group_seconds.observe(began.elapsed().as_secs_f64());
+        match appended {
             Ok(positions) => {
+                self.metrics.groups.inc();
+                self.metrics.entries.inc_by(positions.len() as u64);
                 self.last = positions.last().map_or(self.last, |position| position.sequence);
                 self.acknowledged.store(self.last, Ordering::Release);
                 self.refusing.send_if_modified(|reason| !std::mem::take(reason).is_empty());
@@ -388,6 +407,7 @@ impl Committer {
             }
             Err(error) => {
                 tracing::error!(%error, "the journal refused a group");
+                self.metrics.entries_refused.inc_by(group.entries.len() as u64);
                 let reason = error.to_string();
                 self.refusing.send_replace(reason.clone());
                 group.answers.into_iter().map(|answer| answer.fail(&reason)).for_each(Answer::send);
@@ -406,7 +426,7 @@ impl Committer {
                 None => run.push(entry),
                 Some((_, acceptance)) => {
                     self.send(Job::Entries(std::mem::take(&mut run))).await;
-                    self.send(Job::Accepted(entry, acceptance.opening)).await;
+                    self.send(Job::Accepted(Box::new(entry), acceptance.opening)).await;
                 }
             }
         }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use wuji_proto::{DivisionCode, RecordId};
 
-use crate::catalogue::{Catalogue, Violation};
+use crate::catalogue::{Catalogue, Ledger, Violation};
 use crate::index::IndexError;
 use crate::journal::JournalError;
 
@@ -77,7 +77,7 @@ pub enum LedgerError {
 impl LedgerError {
     /// Names the nearest ledger.
     pub fn unknown_ledger(given: &str, catalogue: &Catalogue) -> Self {
-        let known = catalogue.ledgers().iter().map(|ledger| ledger.id());
+        let known = catalogue.ledgers().iter().map(Ledger::id);
         let near = known
             .clone()
             .map(|known| (strsim::damerau_levenshtein(known, given), known))

@@ -47,11 +47,12 @@ pub fn answer(
     catalogue: &Catalogue,
     index: &dyn Index,
     own: DivisionCode,
+    now_ms: i64,
     absence: &Absence,
 ) -> Result<Answer, QueryError> {
     let directory = Directory::read(index)?;
     let plan = Plan::check(request, catalogue, &directory, own)?;
-    let asker = Asker { plan: &plan, index, own, directory: &directory };
+    let asker = Asker { plan: &plan, index, own, now_ms, directory: &directory };
     let units = match &plan.units {
         Units::Scope => vec![plan.scope],
         Units::Each(units) => units.clone(),
@@ -107,6 +108,7 @@ struct Asker<'q> {
     plan: &'q Plan<'q>,
     index: &'q dyn Index,
     own: DivisionCode,
+    now_ms: i64,
     directory: &'q Directory,
 }
 
@@ -219,8 +221,9 @@ impl Asker<'_> {
         }
         let own = self.totals(&self.unit_rows(self.plan.scope)?);
         let difference = |(own, rows): (&Fraction, &Fraction)| match (own, rows) {
-            (Fraction::Amount(own), Fraction::Amount(rows)) => own.saturating_sub(*rows),
-            (Fraction::Ratio(own, _), Fraction::Ratio(rows, _)) => own.saturating_sub(*rows),
+            (Fraction::Amount(own), Fraction::Amount(rows)) | (Fraction::Ratio(own, _), Fraction::Ratio(rows, _)) => {
+                own.saturating_sub(*rows)
+            }
             _ => 0,
         };
         Ok(own.iter().zip(totals).map(difference).collect())
@@ -297,7 +300,8 @@ impl Asker<'_> {
     /// Direct children that may not have told all, and the oldest complete mark.
     fn absent(&self, absence: &Absence) -> Result<(Vec<v1::AbsentUnit>, i64), QueryError> {
         let draft = Draft::new(self.index);
-        let (mut absent, mut as_of_ms) = (Vec::new(), i64::MAX);
+        // What is this node's own is as of now.
+        let (mut absent, mut as_of_ms) = (Vec::new(), self.now_ms);
         for code in self.directory.children(self.own) {
             let under =
                 self.directory.lies_under(code, self.plan.scope) || self.directory.lies_under(self.plan.scope, code);
@@ -317,6 +321,6 @@ impl Asker<'_> {
                 since_ms,
             }));
         }
-        Ok((absent, if as_of_ms == i64::MAX { 0 } else { as_of_ms }))
+        Ok((absent, as_of_ms))
     }
 }

@@ -144,7 +144,8 @@ impl<'g, 'a> Intake<'g, 'a> {
             self.store(&key, Some(&before), None);
             touched.extend(ItemKey::from_bytes(&key).ok().map(|key| (key, None)));
         }
-        touched.into_iter().try_for_each(|(key, now)| self.retotal(key, now))
+        let children = children(self.group)?;
+        touched.into_iter().try_for_each(|(key, now)| self.retotal(&children, key, now))
     }
 
     /// The digest of what the link holds in a range.
@@ -156,11 +157,11 @@ impl<'g, 'a> Intake<'g, 'a> {
     }
 
     /// Recomputes what an item of a replaced range adds to.
-    fn retotal(&mut self, key: ItemKey, now: Option<HeldItem>) -> Result<(), IndexError> {
+    fn retotal(&mut self, children: &[DivisionCode], key: ItemKey, now: Option<HeldItem>) -> Result<(), IndexError> {
         match key {
             ItemKey::Cell(cell) => match Targets::of(self.group.own, self.child, &cell) {
                 Some(targets) => targets.each().try_for_each(|target| {
-                    let sum = sum_of_parts(self.group, target)?;
+                    let sum = sum_of_parts(self.group, children, target)?;
                     self.group.set(target, sum)
                 }),
                 None => Ok(()),
@@ -229,18 +230,18 @@ impl<'g, 'a> Intake<'g, 'a> {
     }
 }
 
-/// An own total as the sum of what every link contributes to it.
-pub fn sum_of_parts(group: &Group<'_>, total: &CellKey) -> Result<i64, IndexError> {
-    let children = children(group)?;
+/// An own total as the sum of what the links of all `children` contribute to it, and the
+/// node itself.
+pub fn sum_of_parts(group: &Group<'_>, children: &[DivisionCode], total: &CellKey) -> Result<i64, IndexError> {
     if total.scope == group.own {
         let mut sum = contributed(group, &keys::held(Link::Unit(group.own), &total.to_bytes()))?;
         for child in children {
-            sum = sum.saturating_add(of_direct_child(group, &CellKey { scope: child, ..total.clone() })?);
+            sum = sum.saturating_add(of_direct_child(group, &CellKey { scope: *child, ..total.clone() })?);
         }
         return Ok(sum);
     }
     let mut sum = 0_i64;
-    for child in &children {
+    for child in children {
         if *child != total.scope {
             sum = sum.saturating_add(contributed(group, &keys::held(Link::Unit(*child), &total.to_bytes()))?);
         }
@@ -262,7 +263,8 @@ fn of_direct_child(group: &Group<'_>, day: &CellKey) -> Result<i64, IndexError> 
     Ok(told.saturating_add(contributed(group, &keys::held(Link::Registry, &item))?))
 }
 
-fn children(group: &Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
+/// The planned children.
+pub fn children(group: &Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
     let prefix = keys::children();
     let pairs = group.draft.range(&prefix, keys::after(&prefix).as_deref())?;
     Ok(pairs.iter().filter_map(|(key, _)| keys::parse_child(key)).collect())
@@ -271,3 +273,6 @@ fn children(group: &Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
 fn contributed(group: &Group<'_>, key: &[u8]) -> Result<i64, IndexError> {
     Ok(group.draft.get(key)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?.map_or(0, |held| held.amount()))
 }
+
+#[cfg(test)]
+mod tests;

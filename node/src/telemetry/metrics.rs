@@ -17,10 +17,8 @@ pub struct Metrics {
     pub entries: Counter,
     /// Groups of entries that shared one `fdatasync`.
     pub groups: Counter,
-    /// How long each `fdatasync` of the journal took.
-    pub fsync_seconds: Histogram,
-    /// Bytes of the journal on disk.
-    pub journal_bytes: Gauge,
+    /// How long each group took to be on disk: one write and one `fdatasync`.
+    pub group_seconds: Histogram,
     /// Submissions that were refused, for whatever reason.
     pub entries_refused: Counter,
     /// Batches that the index applied.
@@ -62,14 +60,13 @@ impl Metrics {
     /// All at zero.
     pub fn new() -> Arc<Self> {
         let mut registry = Registry::with_prefix("wuji");
-        let fsync_seconds = Histogram::new(exponential_buckets(FSYNC_FIRST_BUCKET_SECONDS, 2.0, FSYNC_BUCKETS));
-        registry.register("journal_fsync_seconds", "Time of one fdatasync of the journal", fsync_seconds.clone());
+        let group_seconds = Histogram::new(exponential_buckets(FSYNC_FIRST_BUCKET_SECONDS, 2.0, FSYNC_BUCKETS));
+        registry.register("journal_group_seconds", "Time until a group of entries is on disk", group_seconds.clone());
         let mut named = Named(&mut registry);
         Arc::new(Self {
             entries: named.counter("journal_entries", "Journal entries written"),
             groups: named.counter("journal_groups", "Groups of entries that shared one fdatasync"),
-            fsync_seconds,
-            journal_bytes: named.gauge("journal_bytes", "Bytes of the journal on disk"),
+            group_seconds,
             entries_refused: named.counter("entries_refused", "Submissions refused"),
             index_batches: named.counter("index_batches", "Batches applied by the index"),
             checkpoints: named.counter("index_checkpoints", "Index checkpoints on disk"),

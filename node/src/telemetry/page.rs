@@ -43,7 +43,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let metrics = Metrics::new();
         metrics.entries.inc_by(7);
-        metrics.fsync_seconds.observe(0.001);
+        metrics.group_seconds.observe(0.001);
         let (stop, stopped) = oneshot::channel::<()>();
         let page = tokio::spawn(serve_metrics(listener, metrics, async {
             let _ = stopped.await;
@@ -54,7 +54,7 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.contains("wuji_journal_entries_total 7"), "{answer}");
-        assert!(answer.contains("wuji_journal_fsync_seconds_count 1"), "{answer}");
+        assert!(answer.contains("wuji_journal_group_seconds_count 1"), "{answer}");
         assert!(answer.trim_end().ends_with("# EOF"), "{answer}");
 
         drop(stop);

@@ -20,10 +20,15 @@ use crate::time::NodeTime;
 
 /// How much work a job is, in items.
 pub fn weight(job: &ChildJob) -> usize {
+    usize::try_from(items(job)).unwrap_or(usize::MAX).max(1)
+}
+
+/// The items that a job carries.
+pub fn items(job: &ChildJob) -> u64 {
     match job {
         ChildJob::Frame { frame: ChildFrame::Batch { items, .. }, .. }
-        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len().max(1),
-        _ => 1,
+        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len() as u64,
+        _ => 0,
     }
 }
 
@@ -53,8 +58,14 @@ pub struct Children {
     catching_up: BTreeSet<DivisionCode>,
     applied: BTreeMap<DivisionCode, Watermark>,
     safe: BTreeMap<DivisionCode, Watermark>,
+    /// Children whose walk is under way on their present stream.
+    walking: BTreeSet<DivisionCode>,
     heard: Arc<Heard>,
 }
+
+/// Walks that run at once: each reads and writes whole ranges, and a county that comes back
+/// with all its townships is no sooner done with all of them at a time.
+const WALKS_MAX: usize = 8;
 
 impl Children {
     /// Reads the marks from the index.
@@ -73,8 +84,8 @@ impl Children {
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         let (streams, hashers) = (BTreeMap::new(), BTreeMap::new());
-        let heard = Arc::default();
-        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe, heard })
+        let (walking, heard) = (BTreeSet::new(), Arc::default());
+        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe, walking, heard })
     }
 
     /// What the children tell of the units below them.
@@ -118,7 +129,7 @@ impl Children {
             }
             ChildJob::Closed { child, stream } => {
                 if self.streams.get(&child) == Some(&stream) {
-                    self.streams.remove(&child);
+                    self.ended(child);
                 }
             }
         }
@@ -142,11 +153,8 @@ impl Children {
             ),
             Some(child) => match child.incarnation {
                 None => {
-                    let job = ChildJob::Open { opening, stream, reply };
-                    if let Err(ChildJob::Open { reply, .. }) = (self.acceptor)(code, job) {
-                        let busy = refuse("the parent is busy: try again".to_owned(), false);
-                        answers.push(Answer::Opened(reply, busy));
-                    }
+                    let job = Box::new(ChildJob::Open { opening, stream, reply });
+                    (self.acceptor)(code, job);
                     return Ok(());
                 }
                 Some(known) if known != opening.incarnation => refuse(
@@ -158,6 +166,7 @@ impl Children {
                     true,
                 ),
                 Some(known) => {
+                    self.walking.remove(&code);
                     self.streams.insert(code, stream);
                     self.hashers.insert(code, ItemHasher::new(code, known));
                     store_starts(group, &opening)?;
@@ -187,8 +196,17 @@ impl Children {
             let reason = "a newer connection has taken over".to_owned();
             return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
         };
-        if let ChildFrame::Heard(units) = &frame {
-            self.heard.tell(units);
+        match &frame {
+            ChildFrame::Heard(units) => self.heard.tell(units),
+            ChildFrame::WalkBegin { .. } | ChildFrame::Range { .. } if !self.walking.contains(&code) => {
+                if self.walking.len() == WALKS_MAX {
+                    self.ended(code);
+                    let reason = format!("{WALKS_MAX} other re-syncs are under way: try again");
+                    return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
+                }
+                self.walking.insert(code);
+            }
+            _ => {}
         }
         let before = child.clone();
         let verdict = intake::apply(group, code, &mut child, hasher, frame, now_ms)?;
@@ -198,16 +216,24 @@ impl Children {
         if !child.catching_up {
             self.catching_up.remove(&code);
         }
+        if child.walk.is_none() {
+            self.walking.remove(&code);
+        }
         self.applied.insert(code, child.low);
         let safe = self.safe.get(&code).copied().unwrap_or_default();
         Ok(match verdict {
             Verdict::Taken { equal } => FrameOutcome::Applied { applied: child.low, safe, equal },
             Verdict::Range { agreed } => FrameOutcome::Range { agreed },
             Verdict::Close(refusal) => {
-                self.streams.remove(&code);
+                self.ended(code);
                 FrameOutcome::Close(refusal)
             }
         })
+    }
+
+    fn ended(&mut self, code: DivisionCode) {
+        self.streams.remove(&code);
+        self.walking.remove(&code);
     }
 }
 

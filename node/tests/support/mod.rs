@@ -15,6 +15,7 @@ use wuji_node::index::keys;
 use wuji_node::index::values::OwnItem;
 use wuji_node::ledger::read::Filter;
 use wuji_node::state::{NodeState, StateOptions};
+use wuji_node::telemetry::Metrics;
 use wuji_proto::{CellKey, DivisionCode, ItemKey, Period, RecordId, period, v1};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
@@ -108,8 +109,8 @@ impl Federation {
                 segment_bytes: 1 << 20,
                 index: IndexKind::Sled,
                 cache_bytes: 1 << 20,
-                checkpoint_every: Duration::from_secs(3_600),
-                hold: Duration::from_secs(3_600),
+                checkpoint_every: Duration::from_hours(1),
+                hold: Duration::from_hours(1),
                 accept_loss: false,
             };
             units.push(Unit { state: None, driver: Driver::default(), options });
@@ -130,7 +131,8 @@ impl Federation {
 
     fn open(&mut self, node: usize) {
         let env = Env { workers: Workers::Tasks, ..Env::production() };
-        let state = NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue)).unwrap();
+        let state =
+            NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue), &Metrics::new()).unwrap();
         self.units[node].state = Some(state);
     }
 
@@ -386,7 +388,7 @@ fn values(seed: u8, number: u8) -> Values {
     let mediator = v1::Row { values: [("name".to_owned(), text("王调解"))].into() };
     let list = v1::List { rows: vec![mediator] };
     values.insert("mediators".to_owned(), v1::Value { kind: Some(v1::value::Kind::List(list)) });
-    if seed % 3 != 0 {
+    if !seed.is_multiple_of(3) {
         values.insert("result".to_owned(), text("成功"));
         values.insert("mediated_on".to_owned(), text(&day));
     }

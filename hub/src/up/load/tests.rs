@@ -109,7 +109,7 @@ async fn every_entry_is_submitted_once_and_loading_again_submits_only_what_is_mi
     let sample = Sample::new(SampleName::Huangshi, "2016-08".parse().unwrap()).unwrap();
     let entries = sample.entries();
     let (nodes, connections) = federation(&sample.settings.workrooms).await;
-    let progress = Progress::new();
+    let progress = Progress::stderr();
 
     let loaded = submit(&connections, entries.clone(), &progress).await.unwrap();
     assert_eq!(loaded, Loaded { written: 869, present: 0 });
@@ -133,7 +133,7 @@ async fn the_recount_reads_every_page_of_every_ledger_of_every_workroom() {
     codes.push(province);
     let (_, connections) = federation(&codes).await;
     let entries = sample.entries();
-    submit(&connections, entries.clone(), &Progress::new()).await.unwrap();
+    submit(&connections, entries.clone(), &Progress::stderr()).await.unwrap();
     let records = recount::records(&connections, province).await.unwrap();
     let mut listed: Vec<(String, String)> = records.into_iter().map(|record| (record.unit, record.id)).collect();
     let mut wanted: Vec<(String, String)> =
@@ -150,7 +150,7 @@ async fn a_node_that_is_away_for_a_moment_is_asked_again() {
     let (nodes, connections) = federation(&[unit]).await;
     nodes[&unit].away.store(2, Ordering::SeqCst);
     let entries = sample.entries().into_iter().filter(|entry| entry.unit == unit).take(3).collect();
-    let loaded = submit(&connections, entries, &Progress::new()).await.unwrap();
+    let loaded = submit(&connections, entries, &Progress::stderr()).await.unwrap();
     assert_eq!((loaded.written, nodes[&unit].records.lock().await.len()), (3, 3));
 }
 
@@ -162,7 +162,7 @@ async fn a_refused_entry_is_named_with_its_field_and_what_to_do() {
     let mut entry = sample.entries().into_iter().find(|entry| entry.unit == unit).unwrap();
     entry.ledger = "refused";
     let id = entry.id.to_string();
-    let error = submit(&connections, vec![entry], &Progress::new()).await.unwrap_err().to_string();
+    let error = submit(&connections, vec![entry], &Progress::stderr()).await.unwrap_err().to_string();
     for wanted in [id.as_str(), unit.as_str(), "people_count: write a number"] {
         assert!(error.contains(wanted), "{error}");
     }
@@ -170,5 +170,5 @@ async fn a_refused_entry_is_named_with_its_field_and_what_to_do() {
 
 #[tokio::test]
 async fn nothing_to_load_is_done_at_once() {
-    assert_eq!(submit(&Connections::new(), Vec::new(), &Progress::new()).await.unwrap(), Loaded::default());
+    assert_eq!(submit(&Connections::new(), Vec::new(), &Progress::stderr()).await.unwrap(), Loaded::default());
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use wuji_proto::v1::federation_client::FederationClient;
 use wuji_proto::v1::feed_ack::Ack;
 use wuji_proto::v1::feed_frame::Frame;
-use wuji_proto::{Watermark, v1};
+use wuji_proto::{DivisionCode, Watermark, v1};
 
 use super::super::{
     HEARD_UNITS_MAX, MESSAGE_BYTES_MAX, OPENING_STARTS_MAX, PROTOCOL_VERSION, WINDOW_FRAMES_MAX, frame,
@@ -43,7 +44,12 @@ struct Session<'a> {
     _client: FederationClient<Channel>,
     cursor: Cursor,
     heard: VecDeque<v1::FeedFrame>,
+    /// What was last told of the units below, and when.
+    told: (Option<Instant>, Vec<(DivisionCode, u32)>),
 }
+
+/// Looks after changes below per time that is told: a unit that comes or goes is told soon.
+const LOOKS_PER_HEARD: u32 = 12;
 
 impl<'a> Session<'a> {
     async fn open(parts: &'a PushParts, status: &'a PushStatus) -> Result<Self, End> {
@@ -69,13 +75,22 @@ impl<'a> Session<'a> {
             _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
         };
         let cursor = welcomed_at(parts, status, welcome)?;
-        Ok(Self { parts, status, frames, acks, _client: client, cursor, heard: VecDeque::new() })
+        Ok(Self {
+            parts,
+            status,
+            frames,
+            acks,
+            _client: client,
+            cursor,
+            heard: VecDeque::new(),
+            told: (None, Vec::new()),
+        })
     }
 
     /// Sends what there is, takes answers, and waits for either to change.
     async fn push(mut self) -> Result<(), End> {
         let mut changes = self.parts.source.watch();
-        let mut heard = tokio::time::interval(Duration::from_secs(self.parts.config.heard_seconds.max(1).into()));
+        let mut heard = tokio::time::interval(self.heard_every() / LOOKS_PER_HEARD);
         heard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             // Before reading, so that a change during the read is not slept through.
@@ -146,10 +161,22 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn heard_every(&self) -> Duration {
+        Duration::from_secs(self.parts.config.heard_seconds.max(1).into())
+    }
+
+    /// Tells of the units below when a standing changed, else from time to time; also if
+    /// there are none, since the answer says how far the parent's checkpoint covers this feed.
     /// What was not yet sent is replaced: only the newest is worth telling.
     fn hear(&mut self) {
         let units = (self.parts.heard)();
-        self.heard = units.chunks(HEARD_UNITS_MAX).map(frame::heard_frame).collect();
+        let standings = units.iter().map(|(code, _, standing)| (*code, *standing)).collect();
+        let due = self.told.0.is_none_or(|at| at.elapsed() >= self.heard_every());
+        if due || self.told.1 != standings {
+            let parts = units.chunks(HEARD_UNITS_MAX).map(frame::heard_frame);
+            self.heard = if units.is_empty() { [frame::heard_frame(&[])].into() } else { parts.collect() };
+            self.told = (Some(Instant::now()), standings);
+        }
     }
 }
 
