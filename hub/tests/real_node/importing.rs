@@ -136,6 +136,10 @@ fn an_export_imports_to_nothing_new_and_elsewhere_to_the_same() {
     let live = place.wuji(&["ledger", "export", "mediation"]).done();
     elsewhere.write("export.csv", &live);
     assert_eq!(counts(&import(&elsewhere, "mediation", "export.csv")), [7, 0, 0]);
+    elsewhere.write("all.csv", &export);
+    let all = import(&elsewhere, "mediation", "all.csv");
+    assert_eq!(counts(&all), [0, 7, 1], "{all}");
+    assert!(all["refusals"][0].to_string().contains("was voided where the file comes from"), "{all}");
     assert_eq!(
         elsewhere.wuji(&["ledger", "export", "mediation"]).done(),
         live.replace(&format!("{ID},2,"), &format!("{ID},1,"))

@@ -107,7 +107,7 @@ impl Import<'_> {
         for (line, receipt) in lines.into_iter().zip(receipts) {
             verdicts.push(match receipt {
                 Ok(receipt) => taken(line, &receipt),
-                Err(error @ (LedgerError::Taken(_) | LedgerError::NotUnique(_))) => {
+                Err(error @ (LedgerError::Taken(_) | LedgerError::NotUnique(_) | LedgerError::VoidedElsewhere(_))) => {
                     refused(line, vec![violation("", &error)])
                 }
                 // The journal or the node: the rest of the file would fare no better.
@@ -129,6 +129,7 @@ impl Import<'_> {
         };
         if let Some(id) = exported {
             submission.id = id;
+            submission.voided = self.columns.is_voided(&row.cells);
             return Ok(submission);
         }
         let twin = self.twins.entry(submission.content).or_default();

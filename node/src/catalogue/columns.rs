@@ -18,11 +18,18 @@ pub const REMARK: char = '#';
 /// The remark that says which entry a row is; exports write it.
 const RECORD_ID: &str = "#id";
 
+/// The remark that says whether the entry counts.
+const STATE: &str = "#state";
+
+/// What it says of one that does not.
+const VOIDED: &str = "voided";
+
 /// What a header was understood as.
 #[derive(Clone, Debug)]
 pub struct Columns {
     targets: Vec<Option<Target>>,
     record_id: Option<usize>,
+    state: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,8 +81,11 @@ impl Columns {
         for field in ledger.fields.iter().filter(|field| field.required && !taken.contains(&field.name.as_str())) {
             violations.push(Violation::new(&field.name, &field.title.zh, None, &Refusal::column_missing()));
         }
-        let record_id = titles.iter().position(|title| heading(title) == RECORD_ID);
-        if violations.is_empty() { Ok(Self { targets, record_id }) } else { Err(violations) }
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let remark = |wanted: &str| titles.iter().position(|title| heading(title) == wanted);
+        Ok(Self { targets, record_id: remark(RECORD_ID), state: remark(STATE) })
     }
 
     /// The field that each column fills; empty for a column that is not taken.
@@ -98,7 +108,12 @@ impl Columns {
     /// The id of the entry that a row is, as an export wrote it. Without it an export of entries
     /// that were amended, or not imported, would come back as new ones.
     pub fn record_id<'c>(&self, cells: &'c [String]) -> Option<&'c str> {
-        self.record_id.and_then(|at| cells.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
+        remark(self.record_id, cells)
+    }
+
+    /// Whether the entry that a row is was voided, as an export wrote it.
+    pub fn is_voided(&self, cells: &[String]) -> bool {
+        remark(self.state, cells) == Some(VOIDED)
     }
 
     /// The values of a row, as text for [`Ledger::check`] to read. Empty cells are left out,
@@ -116,6 +131,10 @@ impl Columns {
             })
             .collect()
     }
+}
+
+fn remark(at: Option<usize>, cells: &[String]) -> Option<&str> {
+    at.and_then(|at| cells.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
 }
 
 enum Found<'l> {

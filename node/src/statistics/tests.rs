@@ -250,7 +250,7 @@ fn coverage_names_who_is_missing_and_how_fresh_the_rest_is() {
     let absent = ask(&|unit| (unit == code(TOWNSHIP)).then_some(("absent", 7)));
     assert_eq!(states(&absent), [format!("{TOWNSHIP} absent 7")]);
     county.child(TOWNSHIP, |child| child.catching_up = true);
-    county.child(OTHER_TOWNSHIP, |child| child.want_walk());
+    county.child(OTHER_TOWNSHIP, Child::want_walk);
     let behind = ask(&|_| None);
     let since = NOW_MS - 1_000;
     assert_eq!(

@@ -47,6 +47,7 @@ fn the_id_of_an_exported_entry_is_told_and_no_field_takes_it() {
     assert_eq!(columns.record_id(&owned(&[" 0192f3aa "])), Some("0192f3aa"));
     assert_eq!(columns.record_id(&owned(&[" ", "live"])), None, "a row that was added to an export");
     assert_eq!(columns.record_id(&[]), None);
+    assert!(columns.is_voided(&owned(&["", "voided "])) && !columns.is_voided(&owned(&["", "live"])));
 }
 
 #[test]
