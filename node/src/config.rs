@@ -127,7 +127,7 @@ impl Default for JournalConfig {
 pub struct IndexConfig {
     /// `sled` on disk, or `memory`, rebuilt at every start. Default: `sled`.
     pub kind: IndexKind,
-    /// Memory for pages that were read: 1 to 65,536 MiB. Default: 4.
+    /// Memory for pages that were read: 1 to 65,536 MiB. Default: 16, which an idle node does not fill.
     pub cache_mib: u32,
     /// Time between checkpoints while there are changes: 1 to 3,600 s. Default: 5.
     pub checkpoint_seconds: u32,
@@ -135,7 +135,7 @@ pub struct IndexConfig {
 
 impl Default for IndexConfig {
     fn default() -> Self {
-        Self { kind: IndexKind::Sled, cache_mib: 4, checkpoint_seconds: 5 }
+        Self { kind: IndexKind::Sled, cache_mib: 16, checkpoint_seconds: 5 }
     }
 }
 

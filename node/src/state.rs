@@ -235,24 +235,61 @@ impl Workers {
         inbox: Inbox,
     ) -> Result<Self, OpenError> {
         let (journal_out, journal) = oneshot::channel();
-        let store = writer.store();
         let (failed_out, failed) = watch::channel(None);
+        let (of_writer, of_committer) = Alarm::pair(&writer.store(), failed_out);
         let worker = |source| OpenError::Worker { source };
         let committer = env
             .spawn_worker("committer", async move {
                 drop(journal_out.send(committer.run(intents).await));
+                of_committer.calm();
             })
             .map_err(worker)?;
         let writer = env
             .spawn_worker("writer", async move {
-                if let Err(error) = writer.run(inbox).await {
-                    tracing::error!(%error, "the index writer failed: the node stops");
-                    store.fail();
-                    failed_out.send_replace(Some(error.to_string()));
+                match writer.run(inbox).await {
+                    Ok(()) => of_writer.calm(),
+                    Err(error) => {
+                        tracing::error!(%error, "the index writer failed: the node stops");
+                        of_writer.ring(error.to_string());
+                    }
                 }
             })
             .map_err(worker)?;
         Ok(Self { committer, writer, journal, failed })
+    }
+}
+
+/// Rings when a worker ends otherwise than it should, also by a panic: then nobody waits for
+/// it, and the node stops without noting a clean stop.
+struct Alarm {
+    store: Arc<Store>,
+    failed: Arc<watch::Sender<Option<String>>>,
+    calm: bool,
+}
+
+impl Alarm {
+    fn pair(store: &Arc<Store>, failed: watch::Sender<Option<String>>) -> (Self, Self) {
+        let failed = Arc::new(failed);
+        let alarm = || Self { store: Arc::clone(store), failed: Arc::clone(&failed), calm: false };
+        (alarm(), alarm())
+    }
+
+    /// The worker has ended as it should.
+    fn calm(mut self) {
+        self.calm = true;
+    }
+
+    fn ring(&self, reason: String) {
+        self.store.fail();
+        self.failed.send_if_modified(|failed| failed.is_none() && failed.replace(reason).is_none());
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !self.calm {
+            self.ring("a worker of the node panicked".to_owned());
+        }
     }
 }
 
@@ -311,5 +348,41 @@ fn replay(writer: &mut Writer, journal: &JournalReader, applied: u64) -> Result<
 impl From<WriterError> for OpenError {
     fn from(error: WriterError) -> Self {
         Self::Fold(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::changes::Changes;
+    use crate::feed::group::FeedHead;
+    use crate::index::memory::MemoryIndex;
+    use crate::store::State;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_stops_the_node_and_lets_nobody_wait() {
+        let state = State {
+            head: FeedHead::default(),
+            history: crate::feed::history::History::default(),
+            changes: Changes::default(),
+            applied: 0,
+            catching_up: false,
+            holding: None,
+        };
+        let life = wuji_proto::Incarnation::from_random([1; 16]);
+        let store = Store::new("371122".parse().unwrap(), life, Box::new(MemoryIndex::default()), state);
+        let store = Arc::new(store);
+        let (failed_out, mut failed) = watch::channel(None);
+        let (of_writer, of_committer) = Alarm::pair(&store, failed_out);
+        of_committer.calm();
+        assert_eq!(*failed.borrow_and_update(), None);
+        let worker = std::thread::spawn(move || {
+            let _alarm = of_writer;
+            panic!("as a test");
+        });
+        assert!(worker.join().is_err());
+        assert!(failed.borrow().is_some(), "the node is told to stop");
+        // Would wait for ever otherwise.
+        store.wait_applied(7).await;
     }
 }

@@ -145,6 +145,8 @@ impl<'a> Side<'_, 'a> {
         if to.is_none() {
             // Not the head at the end: what changed behind the walk comes by the feed.
             self.child.low = began;
+            // The walk has mended the items; a digest that was off would differ for ever.
+            self.child.holding.digest = self.intake().range_digest((&[], None))?;
         }
         Ok(Verdict::Range { agreed: true })
     }

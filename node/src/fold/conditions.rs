@@ -40,6 +40,11 @@ pub fn settle(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexE
     Ok(())
 }
 
+/// Whether the conditions contribute to a measure now.
+pub fn contributed(group: &Group<'_>, measure: MeasureId) -> Result<bool, IndexError> {
+    Ok(former(group)?.keys().any(|(id, _)| *id == measure))
+}
+
 fn evaluate(group: &Group<'_>, catalogue: &Catalogue) -> Result<Deltas, IndexError> {
     let mut records = Vec::new();
     for ledger in catalogue.condition_ledgers() {

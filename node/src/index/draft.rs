@@ -62,6 +62,24 @@ impl<'a> Draft<'a> {
         Ok(found.into_iter().collect())
     }
 
+    /// Visits what [`range`](Self::range) gathers, in no order and without gathering it.
+    pub fn each(&self, from: &[u8], to: Option<&[u8]>, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), IndexError> {
+        self.index.scan(from, to, &mut |key, value| {
+            if !self.writes.contains_key(key) {
+                visit(key, value);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let inside = |key: &[u8]| to.is_none_or(|to| key < to);
+        let written = self.writes.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded));
+        for (key, value) in written.take_while(|(key, _)| inside(key)) {
+            if let Some(value) = value {
+                visit(key, value);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

@@ -137,6 +137,13 @@ pub fn parse_held(key: &[u8]) -> Option<&[u8]> {
     key.get(1 + CODE_KEY_BYTES..)
 }
 
+/// The unit whose link brought a held item; `None` for the registry's and for other keys.
+pub fn parse_held_by(key: &[u8]) -> Option<DivisionCode> {
+    let (tag, rest) = key.split_first()?;
+    (*tag == HELD).then_some(())?;
+    DivisionCode::from_key(*rest.first_chunk()?)
+}
+
 /// A child.
 pub fn child(code: DivisionCode) -> Vec<u8> {
     [&[CHILD][..], &code.to_key()].concat()

@@ -222,12 +222,10 @@ impl Committer {
                 group.answers.push(Answer::Registered(reply, answer));
             }
             Intent::AcceptChild(acceptance) => {
-                let event = Event::ChildAccepted(stored::ChildAccepted {
-                    code: acceptance.code.to_string(),
-                    incarnation: acceptance.incarnation.to_bytes().to_vec(),
-                });
-                group.acceptances.push((group.entries.len(), *acceptance));
-                self.push(group, "node".to_owned(), event, None);
+                // A child that called twice, or two nodes with one code: the first is accepted.
+                self.commit(std::mem::take(group)).await;
+                self.store.wait_applied(self.last).await;
+                self.accept(*acceptance, group).await;
             }
             Intent::Close => {}
         }
@@ -368,6 +366,23 @@ impl Committer {
         let event = Event::ChildRegistered(stored::ChildRegistered { code: code.to_string(), name, expected_from });
         self.push(group, actor, event, None);
         Ok(false)
+    }
+
+    /// Journals a child's first life. If it has one meanwhile, the writer answers the opening.
+    async fn accept(&self, acceptance: Acceptance, group: &mut Group) {
+        match Child::read(&Draft::new(self.store.index()), acceptance.code) {
+            Ok(Some(child)) if child.incarnation.is_none() => {
+                let event = Event::ChildAccepted(stored::ChildAccepted {
+                    code: acceptance.code.to_string(),
+                    incarnation: acceptance.incarnation.to_bytes().to_vec(),
+                });
+                group.acceptances.push((group.entries.len(), acceptance));
+                self.push(group, "node".to_owned(), event, None);
+            }
+            Ok(_) => self.send(Job::Child(acceptance.opening)).await,
+            // The opening is dropped and the child comes again.
+            Err(error) => tracing::error!(%error, child = %acceptance.code, "accepting a child"),
+        }
     }
 
     fn known(&self, ledger: &str, id: RecordId) -> Result<Known, LedgerError> {

@@ -3,6 +3,7 @@
 //! rebuilt. But an index that is *ahead* of the journal proves that acknowledged entries
 //! were lost: then the node stops, since moving it aside would destroy the proof.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,10 @@ use super::StateOptions;
 use crate::config::IndexKind;
 use crate::env::{Disk, Env};
 use crate::feed::changes::Changes;
+use crate::feed::child::Child;
 use crate::feed::group::FeedHead;
 use crate::feed::history::{History, Start};
+use crate::feed::item::ItemHasher;
 use crate::index::memory::MemoryIndex;
 use crate::index::sled::SledIndex;
 use crate::index::{self, Index, IndexError, keys, values};
@@ -65,7 +68,8 @@ pub struct Opened {
     pub reader: JournalReader,
     /// The index with the feed's state.
     pub store: Store,
-    /// The former run did not end with a clean stop.
+    /// The former run did not end with a clean stop, or its index is gone: the children may
+    /// have sent what is not held here.
     pub unclean: bool,
     /// Why the index was rebuilt; empty: it was not, or long enough ago.
     pub rebuilt: String,
@@ -89,12 +93,15 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     time.observe(recovery.last_at_ms);
     let tail = reader.tail().sequence;
     let clean = recovery.created || recovery.clean_stop && mark.is_some_and(|mark| mark + 1 >= tail);
+    let mut renewed = false;
     let (index, head) = match found.map_err(|error| error.to_string()).and_then(|(index, head)| {
-        check(index.as_ref(), head.as_ref(), recovery.incarnation, clean)?;
+        let hasher = ItemHasher::new(options.code, recovery.incarnation);
+        check(index.as_ref(), head.as_ref(), recovery.incarnation, (!clean).then_some(&hasher))?;
         Ok((index, head))
     }) {
         Ok((index, head)) => (index, head.unwrap_or_default()),
         Err(reason) => {
+            renewed = !recovery.created;
             let reason = if recovery.created { String::new() } else { reason };
             (
                 renew(env.disk.as_ref(), options, &directory, &reason)?,
@@ -120,7 +127,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         store: Store::new(options.code, recovery.incarnation, index, state),
         writer,
         reader,
-        unclean: !clean,
+        unclean: !clean || renewed,
         rebuilt: head.rebuilt,
         recovered: recovery.report.unwrap_or_default(),
     })
@@ -147,8 +154,14 @@ fn open_index(options: &StateOptions, directory: &Path) -> Result<Box<dyn Index>
     })
 }
 
-/// Why an index cannot be used with the journal.
-fn check(index: &dyn Index, head: Option<&IndexHead>, incarnation: Incarnation, clean: bool) -> Result<(), String> {
+/// Why an index cannot be used with the journal. With a hasher of the own items all of it
+/// is read.
+fn check(
+    index: &dyn Index,
+    head: Option<&IndexHead>,
+    incarnation: Incarnation,
+    read: Option<&ItemHasher>,
+) -> Result<(), String> {
     let Some(head) = head else {
         return Err(if index.kind() == "memory" { "it is kept in memory only" } else { "it was lost" }.to_owned());
     };
@@ -158,24 +171,44 @@ fn check(index: &dyn Index, head: Option<&IndexHead>, incarnation: Incarnation, 
     if head.incarnation != incarnation.to_bytes() {
         return Err("it belongs to another journal".to_owned());
     }
-    if clean { Ok(()) } else { read_all(index, head).map_err(|error| error.to_string()) }
+    read.map_or(Ok(()), |own| read_all(index, head, own)).map_err(|error| error.to_string())
 }
 
-/// Damage often shows only in reading; and the stored digest of the feed must be that of
-/// the stored items, since one that is kept up by differences proves only equal streams.
-fn read_all(index: &dyn Index, head: &IndexHead) -> Result<(), IndexError> {
-    let items = &mut 0_u64;
-    index.scan(&[], None, &mut |key, value| {
-        if keys::parse_item(key).is_some() {
-            values::OwnItem::split(value)?;
-            *items += 1;
+/// Damage often shows only in reading; and the stored digests, of the feed and of what is
+/// held of each child, must be those of the stored items: one that is kept up by differences
+/// proves only equal streams.
+fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(), IndexError> {
+    let mut feed = Digest::default();
+    let (mut found, mut wanted, mut hashers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let children = keys::children();
+    index.scan(&children, keys::after(&children).as_deref(), &mut |key, value| {
+        let child = Child::from_bytes(value)?;
+        if let (Some(code), Some(incarnation)) = (keys::parse_child(key), child.incarnation) {
+            wanted.insert(code, child.holding.digest);
+            hashers.insert(code, ItemHasher::new(code, incarnation));
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    if *items == head.count {
-        return Ok(());
+    index.scan(&[], None, &mut |key, value| {
+        if let Some(item) = keys::parse_item(key) {
+            feed = feed.with(own.hash(item, values::OwnItem::split(value)?.1));
+        } else if let (Some(item), Some(child)) = (keys::parse_held(key), keys::parse_held_by(key))
+            && let Some(hasher) = hashers.get(&child)
+        {
+            let digest: &mut Digest = found.entry(child).or_default();
+            *digest = digest.with(hasher.hash(item, values::HeldItem::value_bytes(value)));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let stated = Digest { sum: wire::digest_sum(&head.digest), count: head.count };
+    if feed != stated {
+        let (count, stated) = (feed.count, stated.count);
+        return Err(IndexError::Damaged(format!("the feed's {count} items are not the {stated} that it should have")));
     }
-    Err(IndexError::Damaged(format!("the feed should have {} items and has {items}", head.count)))
+    match wanted.into_iter().find(|(code, digest)| found.get(code).copied().unwrap_or_default() != *digest) {
+        Some((code, _)) => Err(IndexError::Damaged(format!("what is held of {code} is not what was stored"))),
+        None => Ok(()),
+    }
 }
 
 /// An empty index in place of one that cannot be used; that is kept aside, one of them.

@@ -53,8 +53,9 @@ pub fn refold(writer: &mut Writer, store: &Store, catalogue: &Catalogue) -> Resu
             return Err(OpenError::MeasureChanged(format!("{name} revision {}", id.revision)));
         }
     }
-    for gone in former.keys().filter(|id| !now.contains_key(id)) {
-        writer.batch_of(|group| take_back(group, index, *gone))?;
+    // Also what is new: a refold that was cut off may have counted a part of it.
+    for id in former.keys().chain(now.keys()).filter(|id| !(former.contains_key(id) && now.contains_key(id))) {
+        writer.batch_of(|group| take_back(group, index, *id))?;
     }
     let mut from = Some(keys::all_records());
     while let Some(start) = from.take() {
@@ -123,8 +124,12 @@ fn count(group: &mut Group<'_>, catalogue: &Catalogue, records: &[Pair], former:
     Ok(())
 }
 
-/// Takes back what this node's own entries contributed to a measure.
+/// Takes back what this node's own entries contributed to a measure. Conditions are not
+/// touched: they know what they contributed, and settle it with the catalogue's note.
 fn take_back(group: &mut Group<'_>, index: &dyn Index, gone: MeasureId) -> Result<(), IndexError> {
+    if conditions::contributed(group, gone)? {
+        return Ok(());
+    }
     let prefix = CellKey::measure_prefix(group.own, gone);
     let mut cells = Vec::new();
     if group.own.tier().has_children() {

@@ -142,6 +142,9 @@ impl<'g, 'a> Intake<'g, 'a> {
         }
         for (key, before) in former {
             self.store(&key, Some(&before), None);
+            if HeldItem::from_bytes(&before)?.aside {
+                continue; // it meant nothing here, and may have named another's
+            }
             touched.extend(ItemKey::from_bytes(&key).ok().map(|key| (key, None)));
         }
         let children = children(self.group)?;
@@ -150,10 +153,14 @@ impl<'g, 'a> Intake<'g, 'a> {
 
     /// The digest of what the link holds in a range.
     pub fn range_digest(&self, range: KeyRange<'_>) -> Result<Digest, IndexError> {
-        let held = self.held(range)?;
-        Ok(held.iter().fold(Digest::default(), |digest, (key, value)| {
-            digest.with(self.hasher.hash(key, HeldItem::value_bytes(value)))
-        }))
+        let (from, end) = self.bounds(range);
+        let mut digest = Digest::default();
+        self.group.draft.each(&from, end.as_deref(), &mut |key, value| {
+            if let Some(item) = keys::parse_held(key) {
+                digest = digest.with(self.hasher.hash(item, HeldItem::value_bytes(value)));
+            }
+        })?;
+        Ok(digest)
     }
 
     /// Recomputes what an item of a replaced range adds to.
@@ -178,12 +185,18 @@ impl<'g, 'a> Intake<'g, 'a> {
         keys::held(Link::Unit(self.child), item)
     }
 
-    fn held(&self, (from, to): KeyRange<'_>) -> Result<Vec<Pair>, IndexError> {
+    /// Where a range of items lies among the index's keys.
+    fn bounds(&self, (from, to): KeyRange<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
         let end = match to {
             Some(to) => Some(self.key(to)),
             None => keys::after(&keys::held_by(Link::Unit(self.child))),
         };
-        let pairs = self.group.draft.range(&self.key(from), end.as_deref())?;
+        (self.key(from), end)
+    }
+
+    fn held(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, IndexError> {
+        let (from, end) = self.bounds(range);
+        let pairs = self.group.draft.range(&from, end.as_deref())?;
         Ok(pairs.into_iter().filter_map(|(key, value)| Some((keys::parse_held(&key)?.to_vec(), value))).collect())
     }
 
@@ -192,7 +205,7 @@ impl<'g, 'a> Intake<'g, 'a> {
     fn judge(&mut self, key: Option<&ItemKey>, value: ItemValue, former: i64) -> Result<HeldItem, IndexError> {
         let fits = match (key, &value) {
             (Some(ItemKey::Unit(code)), ItemValue::Unit(_)) => self.may_name(*code)?,
-            (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) => {
+            (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) if self.may_name(cell.scope)? => {
                 let difference = amount.saturating_sub(former);
                 match Targets::of(self.group.own, self.child, cell) {
                     Some(targets) => targets.each().try_fold(true, |fits, target| {
@@ -209,8 +222,8 @@ impl<'g, 'a> Intake<'g, 'a> {
 
     /// A child speaks for itself and those below it, not for this unit or its siblings.
     fn may_name(&self, code: DivisionCode) -> Result<bool, IndexError> {
-        let sibling = code != self.child && self.group.draft.get(&keys::child(code))?.is_some();
-        Ok(code != self.group.own && !sibling)
+        let below = self.child.can_parent(code) && self.group.draft.get(&keys::child(code))?.is_none();
+        Ok(code == self.child || below)
     }
 
     fn store(&mut self, item: &[u8], before: Option<&[u8]>, now: Option<&HeldItem>) {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wuji_node::feed::exchange::{ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome};
-use wuji_proto::Watermark;
+use wuji_proto::{Incarnation, Watermark};
 
 /// Small batches and ranges: more places to be cut at.
 const ITEMS_MAX: usize = 4;
@@ -70,16 +70,7 @@ impl Driver {
     async fn open(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>) -> bool {
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
-        let opening = ChildOpening {
-            code: feed.code(),
-            incarnation: feed.incarnation(),
-            starts: feed.starts(),
-            head: feed.head(),
-            name: String::new(),
-            version: String::new(),
-            catalogue_version: String::new(),
-            clock_ms: 0,
-        };
+        let opening = opening(feed, feed.incarnation());
         assert!(jobs.send(ChildJob::Open { opening, stream, reply }).await.is_ok());
         let welcome = answer.await.unwrap().unwrap();
         assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
@@ -165,5 +156,19 @@ impl Driver {
             }
             outcome => Some(outcome),
         }
+    }
+}
+
+/// How a node opens its link.
+pub fn opening(feed: &dyn FeedSource, incarnation: Incarnation) -> ChildOpening {
+    ChildOpening {
+        code: feed.code(),
+        incarnation,
+        starts: feed.starts(),
+        head: feed.head(),
+        name: String::new(),
+        version: String::new(),
+        catalogue_version: String::new(),
+        clock_ms: 0,
     }
 }

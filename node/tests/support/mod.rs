@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver::Driver;
+use prost::Message;
 use wuji_node::catalogue::{Catalogue, Values};
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Env, Workers};
+use wuji_node::feed::exchange::ChildOpening;
 use wuji_node::feed::item::ItemValue;
-use wuji_node::index::keys;
+use wuji_node::index::sled::SledIndex;
 use wuji_node::index::values::OwnItem;
+use wuji_node::index::{Index, keys};
 use wuji_node::ledger::read::Filter;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::telemetry::Metrics;
-use wuji_proto::{CellKey, DivisionCode, ItemKey, Period, RecordId, period, v1};
+use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, Period, RecordId, period, stored, v1};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
 const TREE: [(&str, Option<usize>); 6] = [
@@ -73,6 +76,15 @@ pub enum Act {
     /// Comes back with no index.
     LoseIndex {
         node: usize,
+    },
+    /// A clean stop, and a program that keeps its index in another format.
+    OtherFormat {
+        node: usize,
+    },
+    /// The index loses one thing that it holds of a child, and nobody notices at once.
+    Decay {
+        node: usize,
+        which: u8,
     },
 }
 
@@ -136,7 +148,7 @@ impl Federation {
         self.units[node].state = Some(state);
     }
 
-    fn state(&self, node: usize) -> &NodeState {
+    pub fn state(&self, node: usize) -> &NodeState {
         self.units[node].state.as_ref().unwrap()
     }
 
@@ -197,6 +209,30 @@ impl Federation {
                 std::fs::remove_dir_all(self.index(node)).unwrap();
                 self.open(node);
             }
+            Act::OtherFormat { node } => {
+                self.close(node, true).await;
+                self.edit_index(node, |index| {
+                    let mut head =
+                        stored::IndexHead::decode(index.get(&keys::head()).unwrap().unwrap().as_slice()).unwrap();
+                    head.format += 1;
+                    Some((keys::head(), Some(head.encode_to_vec())))
+                });
+                self.open(node);
+            }
+            Act::Decay { node, which } => {
+                self.close(node, false).await;
+                self.edit_index(node, |index| decay(index, which));
+                self.open(node);
+            }
+        }
+    }
+
+    /// Changes the index of a node that is not running.
+    fn edit_index(&self, node: usize, edit: impl FnOnce(&dyn Index) -> Option<(Vec<u8>, Option<Vec<u8>>)>) {
+        let index = SledIndex::open(&self.index(node), 1 << 20).unwrap();
+        if let Some(write) = edit(&index) {
+            index.apply(&[write].into()).unwrap();
+            index.checkpoint().unwrap();
         }
     }
 
@@ -267,6 +303,11 @@ impl Federation {
             }
         }
         panic!("the federation does not settle");
+    }
+
+    /// How a node would open its link with a journal of this life.
+    pub fn opening(&self, node: usize, incarnation: Incarnation) -> ChildOpening {
+        driver::opening(self.state(node).feed().as_ref(), incarnation)
     }
 
     /// Frames' items that a node has sent upward in all.
@@ -393,6 +434,20 @@ fn values(seed: u8, number: u8) -> Values {
         values.insert("mediated_on".to_owned(), text(&day));
     }
     values
+}
+
+/// Any held item is gone, if there is one.
+fn decay(index: &dyn Index, which: u8) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut held = Vec::new();
+    let scan = index.scan(&[], None, &mut |key, _| {
+        if keys::parse_held_by(key).is_some() {
+            held.push(key.to_vec());
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    scan.unwrap();
+    let at = usize::from(which).checked_rem(held.len())?;
+    Some((held.swap_remove(at), None))
 }
 
 fn copy_directory(from: &std::path::Path, to: &std::path::Path) {

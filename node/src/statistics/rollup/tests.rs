@@ -203,3 +203,56 @@ fn an_item_that_would_carry_a_total_out_of_range_is_set_aside_and_the_rest_flows
     assert_eq!(parent.holdings[1].malformed, 1);
     assert_eq!(parent.holdings[1].digest.count, 2, "both ends still agree on what was sent");
 }
+
+/// Takes one item of the first child; whether it was set aside.
+fn is_set_aside(parent: &mut Parent, key: Vec<u8>, value: ItemValue) -> bool {
+    let mut aside = false;
+    parent.batch(|group, holdings| {
+        let hasher = hasher();
+        let mut intake = Intake::new(group, code(CHILDREN[0]), &hasher, holdings[0]);
+        intake.take(vec![FeedItem { key, value }]).unwrap();
+        aside = intake.holding().malformed > holdings[0].malformed;
+        holdings[0] = intake.holding();
+    });
+    aside
+}
+
+fn entry(name: &str) -> ItemValue {
+    ItemValue::Unit(v1::UnitEntry { name: name.to_owned(), ..v1::UnitEntry::default() })
+}
+
+/// A unit's directory entry, and a cell: by day of the first child, by month of any other.
+fn named(scope: &str) -> [(Vec<u8>, ItemValue); 2] {
+    let day = Period::day(period::date(42_000));
+    let period = if scope == CHILDREN[0] { day } else { day.within(Grain::Month) };
+    let measure = MeasureId { number: 1, revision: 1 };
+    let cell = CellKey { scope: code(scope), measure, period, part: Part::default() };
+    [(ItemKey::Unit(code(scope)).to_bytes(), entry("told")), (cell.to_bytes(), ItemValue::Amount(1))]
+}
+
+#[test]
+fn a_child_cannot_speak_for_its_parent_its_siblings_or_units_that_cannot_lie_below_it() {
+    let mut parent = Parent::new();
+    let foreign = [OWN, CHILDREN[1], "371122102201", "371122", "37"];
+    for (scope, is_aside) in foreign.map(|scope| (scope, true)).into_iter().chain([(CHILDREN[0], false)]) {
+        for (key, value) in named(scope) {
+            assert_eq!(is_set_aside(&mut parent, key, value.clone()), is_aside, "{value:?} of {scope}");
+        }
+    }
+}
+
+#[test]
+fn what_was_set_aside_goes_without_taking_anything_of_another_with_it() {
+    let mut parent = Parent::new();
+    for scope in [OWN, CHILDREN[1]] {
+        let ItemValue::Unit(own) = entry("its own") else { panic!("an entry") };
+        parent.batch(|group, _| group.publish_unit(code(scope), own).unwrap());
+        let [(key, value), _] = named(scope);
+        assert!(is_set_aside(&mut parent, key, value));
+    }
+    parent.replace(0, (&[], None), &Items::new());
+    for scope in [OWN, CHILDREN[1]] {
+        let stored = parent.index.get(&keys::item(&ItemKey::Unit(code(scope)).to_bytes())).unwrap().unwrap();
+        assert_eq!(OwnItem::from_bytes(&stored).unwrap().value, entry("its own"), "entry of {scope}");
+    }
+}
