@@ -52,6 +52,10 @@ pub struct UsageError(pub String);
 
 /// The exit code for an error.
 pub fn of(error: &anyhow::Error) -> Exit {
+    // As the context of another error it is not in the chain.
+    if error.is::<UsageError>() {
+        return Exit::Usage;
+    }
     for cause in error.chain() {
         if let Some(client) = cause.downcast_ref::<ClientError>() {
             return client.exit();

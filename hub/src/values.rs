@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json, json};
 use thiserror::Error;
+use wuji_node::catalogue::reading;
 use wuji_proto::v1::value::Kind as Wire;
 use wuji_proto::v1::{FieldDefinition, LedgerDefinition, List, Row, Value};
 use wuji_proto::{ParseError, Period, period};
@@ -165,7 +166,7 @@ pub fn to_json(values: &Values) -> Map<String, Json> {
     values.iter().map(|(name, value)| (name.clone(), one(value))).collect()
 }
 
-/// A value as a cell of a table or CSV file. A list is JSON there, so that it can be read back.
+/// A value as a cell of a table or CSV file, as an import reads it back.
 pub fn cell(field: &FieldDefinition, value: Option<&Value>) -> Cell {
     match value.and_then(|value| value.kind.as_ref()) {
         None => Cell::Empty,
@@ -178,22 +179,14 @@ pub fn cell(field: &FieldDefinition, value: Option<&Value>) -> Cell {
     }
 }
 
+/// A list as people write it into one cell: `王五、赵六`, or `张三/男；李四/女`.
 fn list_cell(field: &FieldDefinition, list: &List) -> Cell {
-    let words: Option<Vec<&str>> = list
-        .rows
-        .iter()
-        .map(|row| match (field.columns.as_slice(), row.values.values().next().map(|value| &value.kind)) {
-            ([_], Some(Some(Wire::Text(word)))) if !word.contains('、') => Some(word.as_str()),
-            _ => None,
-        })
-        .collect();
-    // A list of plain words is written as people write it.
-    match words {
-        Some(words) => Cell::text(&words.join("、")),
-        None => Cell::Text(
-            Json::Array(list.rows.iter().map(|row| Json::Object(to_json(&row.values))).collect()).to_string(),
-        ),
-    }
+    let columns = field.columns.len();
+    let part = |row: &Row, column: &FieldDefinition| {
+        reading::escape(columns, &cell(column, row.values.get(&column.name)).exact())
+    };
+    let row = |row: &Row| field.columns.iter().map(|column| part(row, column)).collect::<Vec<_>>().join("/");
+    Cell::text(&list.rows.iter().map(row).collect::<Vec<_>>().join(if columns == 1 { "、" } else { "；" }))
 }
 
 /// The column of a field.

@@ -63,6 +63,8 @@ pub struct Submission {
     pub content: [u8; 16],
     /// Size of all values, in bytes.
     pub bytes: usize,
+    /// It was voided where it comes from: it is recognised if it is here, and never written.
+    pub voided: bool,
 }
 
 /// The ledgers of a node.
@@ -114,7 +116,7 @@ impl Ledgers {
         let record = definition.check(values, self.time.today()).map_err(LedgerError::Form)?;
         let values = record.canonical_bytes();
         let content = self.digest(&[&values]);
-        Ok(Submission { ledger: ledger.to_owned(), id, record, content, bytes: values.len() })
+        Ok(Submission { ledger: ledger.to_owned(), id, record, content, bytes: values.len(), voided: false })
     }
 
     /// The id of an import row: of this unit, the ledger, what the row says, and which of

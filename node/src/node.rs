@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tonic::transport::server::Router;
 use wuji_proto::v1;
@@ -42,16 +42,18 @@ pub async fn run(args: NodeArgs) -> anyhow::Result<()> {
     telemetry::start_log(&config.log)?;
     let env = Env::production();
     let node = Running::start(&env, &config, args.accept_loss).await?;
+    let asked = stop_asked(args.stop_with_stdin);
     println!("ready {} https://{}", config.code, node.address);
-    let reason = node.until(stop_asked(args.stop_with_stdin)).await;
+    let reason = node.until(asked).await;
     tracing::info!(unit = %config.code, reason, "stopping");
     node.stop().await
 }
 
-/// Resolves when a person or the system asks the program to stop.
-async fn stop_asked(with_stdin: bool) -> &'static str {
-    let caught = |kind| async move {
-        match signal(kind) {
+/// Resolves when a person or the system asks the program to stop. Listens from the call on,
+/// not from the first poll: who reads `ready` may ask at once.
+fn stop_asked(with_stdin: bool) -> impl Future<Output = &'static str> {
+    let caught = |signals: std::io::Result<Signal>| async move {
+        match signals {
             Ok(mut signals) => drop(signals.recv().await),
             Err(error) => {
                 tracing::warn!(%error, "cannot listen for signals");
@@ -59,16 +61,20 @@ async fn stop_asked(with_stdin: bool) -> &'static str {
             }
         }
     };
-    let stdin_closed = async {
-        match with_stdin.then(watch_stdin) {
-            Some(closed) => drop(closed.await),
-            None => std::future::pending().await,
+    let terminated = caught(signal(SignalKind::terminate()));
+    let interrupted = caught(signal(SignalKind::interrupt()));
+    async move {
+        let stdin_closed = async {
+            match with_stdin.then(watch_stdin) {
+                Some(closed) => drop(closed.await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = terminated => "SIGTERM",
+            () = interrupted => "SIGINT",
+            () = stdin_closed => "the program that started this node has gone",
         }
-    };
-    tokio::select! {
-        () = caught(SignalKind::terminate()) => "SIGTERM",
-        () = caught(SignalKind::interrupt()) => "SIGINT",
-        () = stdin_closed => "the program that started this node has gone",
     }
 }
 
@@ -105,10 +111,14 @@ impl Running {
         });
         let metrics = Metrics::new();
         let refusals = Arc::new(Refusals::default());
-        // The address first: a node whose port is taken has touched nothing.
+        // The addresses first: a node whose port is taken has touched nothing.
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listening at {} (`listen`): is another program there?", config.listen))?;
+        let page = match config.metrics.listen {
+            None => None,
+            Some(listen) => Some(metrics_listener(listen).await?),
+        };
         let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
         let address = listener.address();
@@ -150,10 +160,8 @@ impl Running {
         };
         let router = services(env, &config.link, &access, &state, &status, accept).await?;
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
-        let metrics_page = match config.metrics.listen {
-            None => None,
-            Some(listen) => Some(serve_metrics(listen, metrics, stop.subscribe()).await?),
-        };
+        let metrics_page =
+            page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stop.subscribe()))));
         Ok(Self { address, state, stop, server, children, push, metrics_page })
     }
 
@@ -268,13 +276,8 @@ async fn until_stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn serve_metrics(
-    listen: std::net::SocketAddr,
-    metrics: Arc<Metrics>,
-    stopping: watch::Receiver<bool>,
-) -> anyhow::Result<tokio::task::JoinHandle<Result<(), TelemetryError>>> {
-    let listener = TcpListener::bind(listen)
+async fn metrics_listener(listen: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))?;
-    Ok(tokio::spawn(telemetry::serve_metrics(listener, metrics, until_stopped(stopping))))
+        .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))
 }

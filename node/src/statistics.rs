@@ -11,3 +11,6 @@ pub mod cells;
 pub mod directory;
 pub mod plan;
 pub mod rollup;
+
+#[cfg(test)]
+mod tests;

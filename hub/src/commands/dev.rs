@@ -24,7 +24,7 @@ enum DevCommand {
     /// One authority signs, for each CODE, a node certificate (CODE.unit.wuji) and an operator
     /// certificate (CODE.operator.wuji). What is there and good for 30 more days is kept. For
     /// development only: whoever has the directory can be anybody in the federation.
-    #[command(after_help = "Example:\n  wuji dev certificates --dir certificates 37 3711 371122")]
+    #[command(after_help = "EXAMPLES\n  wuji dev certificates --dir certificates 37 3711 371122")]
     Certificates {
         /// Where the files are, or will be.
         #[arg(long, value_name = "DIR", default_value = "certificates")]

@@ -112,7 +112,7 @@ mod tests {
         let shown = table::render(&sheet(&found), false);
         assert_eq!(
             shown.lines().nth(1),
-            Some("371122105  招贤镇  township  山东省 › 日照市 › 莒县 › 招贤镇"),
+            Some("371122102  招贤镇  township  山东省 › 日照市 › 莒县 › 招贤镇"),
             "{shown}"
         );
     }

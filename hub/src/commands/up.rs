@@ -29,6 +29,11 @@ const DIFFERENCES_SHOWN_MAX: usize = 20;
 /// Every unit is a process of its own, linked to its parent over gRPC with mutual TLS. Ctrl-C
 /// stops everything; the same command on the same directory goes on where it stopped.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+EXAMPLES
+  wuji up
+  wuji up --dir demo --sample ju
+  wuji up --once --sample huangshi")]
 pub struct UpArgs {
     /// Where data, certificates, configuration and logs are kept.
     #[arg(long, value_name = "DIR", default_value = "wuji-federation")]

@@ -91,7 +91,7 @@ fn records_are_listed_and_exported_over_several_pages() {
 
     let some = dir.wuji(&["ledger", "list", "mediation", "--limit", "3", "--fields", "amount,案号", "--output", "csv"]);
     assert_eq!(some.out.lines().count(), 4, "{}", some.out);
-    assert!(some.out.starts_with("id,revision,state,event_date,amount(元),case_no\n"), "{}", some.out);
+    assert!(some.out.starts_with("#id,#revision,#state,#event_date,amount(元),case_no\n"), "{}", some.out);
     assert!(some.err.contains("the first 3 are shown"), "{}", some.err);
 }
 

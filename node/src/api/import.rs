@@ -1,6 +1,6 @@
 //! Rows of a file: good rows go in, each refused row is told why. A row's id is derived
 //! from what it says and which of the file's equal rows it is, so the same file, or one
-//! that overlaps it, imports to nothing new.
+//! that overlaps it, imports to nothing new. A row that an export wrote has its entry's own id.
 
 use std::collections::HashMap;
 
@@ -107,8 +107,8 @@ impl Import<'_> {
         for (line, receipt) in lines.into_iter().zip(receipts) {
             verdicts.push(match receipt {
                 Ok(receipt) => taken(line, &receipt),
-                Err(error @ (LedgerError::Taken(_) | LedgerError::NotUnique(_))) => {
-                    refused(line, vec![Violation { field: String::new(), description: error.to_string() }])
+                Err(error @ (LedgerError::Taken(_) | LedgerError::NotUnique(_) | LedgerError::VoidedElsewhere(_))) => {
+                    refused(line, vec![violation("", &error)])
                 }
                 // The journal or the node: the rest of the file would fare no better.
                 Err(error) => return Err(refusal::ledger(error)),
@@ -120,16 +120,27 @@ impl Import<'_> {
 
     fn check(&mut self, row: &ImportRow) -> Result<Submission, Vec<Violation>> {
         let values = self.columns.values(&row.cells);
+        let exported = self.columns.record_id(&row.cells).map(str::parse::<RecordId>).transpose();
+        let exported = exported.map_err(|error| vec![violation("#id", &error)])?;
         let mut submission = match self.ledgers.check(&self.ledger, RecordId::derived([0; 16]), values) {
             Ok(submission) => submission,
             Err(LedgerError::Form(violations)) => return Err(violations),
-            Err(error) => return Err(vec![Violation { field: String::new(), description: error.to_string() }]),
+            Err(error) => return Err(vec![violation("", &error)]),
         };
+        if let Some(id) = exported {
+            submission.id = id;
+            submission.voided = self.columns.is_voided(&row.cells);
+            return Ok(submission);
+        }
         let twin = self.twins.entry(submission.content).or_default();
         submission.id = self.ledgers.row_id(&submission, *twin);
         *twin += 1;
         Ok(submission)
     }
+}
+
+fn violation(field: &str, error: &dyn std::error::Error) -> Violation {
+    Violation { field: field.to_owned(), description: error.to_string() }
 }
 
 fn taken(line: u32, receipt: &Receipt) -> ImportVerdict {

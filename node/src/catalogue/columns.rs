@@ -15,10 +15,21 @@ pub const COLUMNS_MAX: usize = 256;
 /// Begins the title of a column that no field is to take.
 pub const REMARK: char = '#';
 
+/// The remark that says which entry a row is; exports write it.
+const RECORD_ID: &str = "#id";
+
+/// The remark that says whether the entry counts.
+const STATE: &str = "#state";
+
+/// What it says of one that does not.
+const VOIDED: &str = "voided";
+
 /// What a header was understood as.
 #[derive(Clone, Debug)]
 pub struct Columns {
     targets: Vec<Option<Target>>,
+    record_id: Option<usize>,
+    state: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +44,7 @@ impl Columns {
     /// the unit in parentheses where there is one. Columns that are like no field are left
     /// out (see [`fields`](Self::fields)); one that is nearly a field's name is refused, for
     /// it would lose its values in silence. A title that begins with `#` is a remark and never
-    /// taken: exports put record ids there, refused rows their reasons.
+    /// taken by a field; `#id` says which entry a row is (see [`record_id`](Self::record_id)).
     pub fn read(ledger: &Ledger, titles: &[String]) -> Result<Self, Vec<Violation>> {
         if titles.len() > COLUMNS_MAX {
             let refusal = Refusal::too_many_columns(COLUMNS_MAX, titles.len());
@@ -70,7 +81,11 @@ impl Columns {
         for field in ledger.fields.iter().filter(|field| field.required && !taken.contains(&field.name.as_str())) {
             violations.push(Violation::new(&field.name, &field.title.zh, None, &Refusal::column_missing()));
         }
-        if violations.is_empty() { Ok(Self { targets }) } else { Err(violations) }
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let remark = |wanted: &str| titles.iter().position(|title| heading(title) == wanted);
+        Ok(Self { targets, record_id: remark(RECORD_ID), state: remark(STATE) })
     }
 
     /// The field that each column fills; empty for a column that is not taken.
@@ -90,6 +105,17 @@ impl Columns {
         self.targets.is_empty()
     }
 
+    /// The id of the entry that a row is, as an export wrote it. Without it an export of entries
+    /// that were amended, or not imported, would come back as new ones.
+    pub fn record_id<'c>(&self, cells: &'c [String]) -> Option<&'c str> {
+        remark(self.record_id, cells)
+    }
+
+    /// Whether the entry that a row is was voided, as an export wrote it.
+    pub fn is_voided(&self, cells: &[String]) -> bool {
+        remark(self.state, cells) == Some(VOIDED)
+    }
+
     /// The values of a row, as text for [`Ledger::check`] to read. Empty cells are left out,
     /// and so are cells beyond the header.
     pub fn values(&self, cells: &[String]) -> Values {
@@ -105,6 +131,10 @@ impl Columns {
             })
             .collect()
     }
+}
+
+fn remark(at: Option<usize>, cells: &[String]) -> Option<&str> {
+    at.and_then(|at| cells.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
 }
 
 enum Found<'l> {

@@ -204,15 +204,18 @@ pub(super) fn read_word<'w>(text: &str, words: &'w [String]) -> Option<&'w Strin
 }
 
 const ROW_ENDS: [char; 3] = ['；', ';', '\n'];
+/// These too where a list has one column: `王五、赵六` is two people.
+const WORD_ENDS: [char; 3] = ['、', '，', ','];
 const CELL_ENDS: [char; 2] = ['/', '／'];
 const ESCAPE: char = '\\';
 
-/// Reads rows written into one cell: `张三/男；李四/女`. A backslash keeps a separator.
-pub(super) fn read_rows(text: &str) -> Vec<Vec<String>> {
+/// Reads rows of so many columns written into one cell: `张三/男；李四/女`, of one column also
+/// `王五、赵六`. A backslash keeps a separator.
+pub(super) fn read_rows(columns: usize, text: &str) -> Vec<Vec<String>> {
     let mut rows = vec![vec![String::new()]];
     let mut escaped = false;
     for c in text.chars() {
-        let ends_row = !escaped && ROW_ENDS.contains(&c);
+        let ends_row = !escaped && ends_row(columns, c);
         let ends_cell = !escaped && CELL_ENDS.contains(&c);
         if ends_row {
             rows.push(vec![String::new()]);
@@ -232,6 +235,10 @@ pub(super) fn read_rows(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
+fn ends_row(columns: usize, c: char) -> bool {
+    ROW_ENDS.contains(&c) || (columns == 1 && WORD_ENDS.contains(&c))
+}
+
 /// Prints a value of a field so that reading it gives the value again: dates as
 /// 2026-03-05, money in 元 with two decimals, flags as 是 and 否, lists as `read_rows` reads them.
 pub fn print(kind: &FieldKind, value: &v1::Value) -> String {
@@ -248,23 +255,25 @@ pub fn print(kind: &FieldKind, value: &v1::Value) -> String {
         (Some(Kind::Date(days)), _) => days.to_string(),
         (Some(Kind::Flag(flag)), _) => (if *flag { "是" } else { "否" }).to_owned(),
         (Some(Kind::List(list)), kind) => {
+            let columns = kind.columns().len();
             let row = |row: &v1::Row| {
                 let cells = kind.columns().iter().map(|column| {
                     let text =
                         row.values.get(column.name()).map_or_else(String::new, |cell| print(column.kind(), cell));
-                    escape(&text)
+                    escape(columns, &text)
                 });
                 cells.collect::<Vec<_>>().join("/")
             };
-            list.rows.iter().map(row).collect::<Vec<_>>().join("；")
+            list.rows.iter().map(row).collect::<Vec<_>>().join(if columns == 1 { "、" } else { "；" })
         }
     }
 }
 
-fn escape(text: &str) -> String {
+/// `text` in a cell of a list of so many columns, so that `read_rows` gives it again.
+pub fn escape(columns: usize, text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        if c == ESCAPE || ROW_ENDS.contains(&c) || CELL_ENDS.contains(&c) {
+        if c == ESCAPE || ends_row(columns, c) || CELL_ENDS.contains(&c) {
             escaped.push(ESCAPE);
         }
         escaped.push(c);

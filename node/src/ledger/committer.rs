@@ -244,9 +244,12 @@ impl Committer {
     }
 
     fn submit(&mut self, submission: Submission, actor: &str, group: &mut Group) -> Result<Receipt, LedgerError> {
-        let Submission { ledger, id, record, content, .. } = submission;
+        let Submission { ledger, id, record, content, voided, .. } = submission;
         if let Some(known) = self.pending.record(&self.store, &ledger, id)? {
             return if known.content == content { Ok(repeated(id, &known)) } else { Err(LedgerError::Taken(id)) };
+        }
+        if voided {
+            return Err(LedgerError::VoidedElsewhere(id));
         }
         self.check_unique(&ledger, id, &record.unique)?;
         let (sequence, at_ms) = self.next(group);

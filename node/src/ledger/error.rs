@@ -43,6 +43,9 @@ pub enum LedgerError {
     /// It counts no more.
     #[error("record {0} is voided and cannot be changed: write a new one")]
     Voided(RecordId),
+    /// It counted no more where it comes from.
+    #[error("record {0} was voided where the file comes from: leave its row out")]
+    VoidedElsewhere(RecordId),
     /// A reason is missing or too long.
     #[error("give a reason of 1 to {max} characters", max = super::REASON_CHARACTERS_MAX)]
     Reason,

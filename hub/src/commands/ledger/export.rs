@@ -14,7 +14,8 @@ use crate::output::Format;
 /// What `wuji ledger export` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-CSV has the fields' names as its header and can be imported again.
+CSV has the fields' names as its header and can be imported again: an entry that is there
+already stays as it is.
 
 EXAMPLES
   wuji ledger export mediation > mediation.csv

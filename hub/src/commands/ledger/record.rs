@@ -37,9 +37,15 @@ pub fn json(record: &Record) -> Json {
     })
 }
 
-/// The columns of some fields, after those that every record has.
+/// The columns of some fields, after those that every record has. In a file those are marked:
+/// on import no field takes them, and `#id` says which entry a row is.
 pub fn columns(fields: &[&FieldDefinition]) -> Vec<Column> {
-    let own = [Column::text("id"), Column::number("revision"), Column::text("state"), Column::text("event_date")];
+    let own = [
+        Column::new("#id", "id", Kind::Text),
+        Column::new("#revision", "revision", Kind::Number),
+        Column::new("#state", "state", Kind::Text),
+        Column::new("#event_date", "event_date", Kind::Text),
+    ];
     own.into_iter().chain(fields.iter().map(|field| values::column(field))).collect()
 }
 

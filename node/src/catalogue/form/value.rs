@@ -162,7 +162,7 @@ fn rows_of_text(columns: &[Field], text: &str) -> Result<Vec<v1::Row>, Refusal> 
             .map(|(column, cell)| (column.name.clone(), v1::Value { kind: Some(Kind::Text(cell)) }));
         Ok(v1::Row { values: values.collect() })
     };
-    read_rows(text).into_iter().map(row).collect()
+    read_rows(columns.len(), text).into_iter().map(row).collect()
 }
 
 fn read_row(

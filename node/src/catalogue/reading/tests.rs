@@ -123,11 +123,16 @@ fn flags_are_read_as_people_write_them() {
 
 #[test]
 fn rows_are_read_from_one_cell() {
-    let rows = |text| read_rows(text).iter().map(|row| row.join("|")).collect::<Vec<_>>().join("\n");
+    let rows = |text| read_rows(2, text).iter().map(|row| row.join("|")).collect::<Vec<_>>().join("\n");
     assert_eq!(rows("张三/138；李四"), "张三|138\n李四");
     assert_eq!(rows("张三／138;李四\n王五；"), "张三|138\n李四\n王五");
     assert_eq!(rows(r"甲\/乙\；丙\\"), r"甲/乙；丙\");
     assert_eq!(rows(" ；;/\n"), "");
+    assert_eq!(rows("张三、李四/138"), "张三、李四|138");
+    assert_eq!(
+        read_rows(1, r"王五、赵六，钱七,孙八；李九\、十").concat(),
+        ["王五", "赵六", "钱七", "孙八", "李九、十"]
+    );
 }
 
 fn list_of_texts() -> FieldKind {
@@ -164,7 +169,18 @@ proptest! {
             v1::Row { values: values.map(|(column, cell)| (column.name().to_owned(), text(cell))).collect() }
         };
         let list = v1::Value { kind: Some(Kind::List(v1::List { rows: rows.iter().map(row).collect() })) };
-        prop_assert_eq!(read_rows(&print(&kind, &list)), rows);
+        prop_assert_eq!(read_rows(4, &print(&kind, &list)), rows);
+    }
+
+    #[test]
+    fn reading_printed_words_gives_them_again(words in prop::collection::vec(r"[a王/／；;、，,\n\\]{1,6}", 0..5)) {
+        let catalogue = Catalogue::embedded().unwrap();
+        let kind = catalogue.ledger("mediation").unwrap().field("mediators").unwrap().kind().clone();
+        let words: Vec<String> = words.into_iter().filter(|word| !word.trim().is_empty()).collect();
+        let text = |word: &String| v1::Value { kind: Some(Kind::Text(word.clone())) };
+        let rows = words.iter().map(|word| v1::Row { values: [("name".to_owned(), text(word))].into() }).collect();
+        let list = v1::Value { kind: Some(Kind::List(v1::List { rows })) };
+        prop_assert_eq!(read_rows(1, &print(&kind, &list)).concat(), words);
     }
 
     #[test]
@@ -180,6 +196,6 @@ proptest! {
 
     #[test]
     fn no_text_makes_reading_panic(text in r"(\PC|[0-9年月日/.,，；\\元万]){0,40}") {
-        let _ = (read_date(&text), read_integer(&text), read_money(&text), read_flag(&text), read_rows(&text));
+        let _ = (read_date(&text), read_integer(&text), read_money(&text), read_flag(&text), read_rows(1, &text));
     }
 }

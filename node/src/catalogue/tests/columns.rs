@@ -35,8 +35,19 @@ fn columns_like_no_field_are_left_out() {
     let columns =
         read("publicity", &["序号", "宣传日期", "宣传主题", "宣传形式", "受众人数", "", "备注", "#on"]).unwrap();
     assert_eq!(columns.fields(), ["", "on", "topic", "form", "audience", "", "", ""]);
+    assert_eq!(columns.record_id(&owned(&["1"])), None);
     let row = columns.values(&owned(&["1", "2016/8/3", "宪法", "宣讲", " ", "x", "y", "z", "beyond"]));
     assert_eq!(row.keys().collect::<Vec<_>>(), ["form", "on", "topic"], "empty cells are left out too");
+}
+
+#[test]
+fn the_id_of_an_exported_entry_is_told_and_no_field_takes_it() {
+    let columns = read("publicity", &["#ID", "#state", "on", "topic", "form", "audience"]).unwrap();
+    assert_eq!(columns.fields(), ["", "", "on", "topic", "form", "audience"]);
+    assert_eq!(columns.record_id(&owned(&[" 0192f3aa "])), Some("0192f3aa"));
+    assert_eq!(columns.record_id(&owned(&[" ", "live"])), None, "a row that was added to an export");
+    assert_eq!(columns.record_id(&[]), None);
+    assert!(columns.is_voided(&owned(&["", "voided "])) && !columns.is_voided(&owned(&["", "live"])));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use wuji_node::catalogue::REMARK;
 use wuji_proto::v1::import_reply::Part as Reply;
 use wuji_proto::v1::import_request::Part as Request;
 use wuji_proto::v1::import_verdict::Outcome;
@@ -193,7 +194,12 @@ impl Receiver<'_> {
         self.note()?;
         match reply.part {
             Some(Reply::Columns(columns)) => {
-                let not_taken = self.columns.iter().zip(&columns.fields).filter(|(_, field)| field.is_empty());
+                // What an export marks is not the user's concern.
+                let not_taken = self
+                    .columns
+                    .iter()
+                    .zip(&columns.fields)
+                    .filter(|(title, field)| field.is_empty() && !title.starts_with(REMARK));
                 self.summary.ignored_columns = not_taken.map(|(title, _)| title.clone()).collect();
                 for title in &self.summary.ignored_columns {
                     eprintln!(
