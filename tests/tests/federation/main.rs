@@ -1,0 +1,3 @@
+//! Federations of real nodes, and what must hold in them whatever happens.
+
+mod amending;
