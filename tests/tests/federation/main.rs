@@ -1,3 +1,6 @@
 //! Federations of real nodes, and what must hold in them whatever happens.
 
 mod amending;
+mod crashes;
+mod index;
+mod offline;
