@@ -163,6 +163,13 @@ impl Federation {
         Ok(())
     }
 
+    /// Leads a unit's line to another unit's node, until its parent's node starts again.
+    pub async fn mislead(&self, code: &str, to: &str) -> anyhow::Result<()> {
+        let address = self.unit(to)?.node.lock().await.as_ref().map(|node| node.address);
+        self.unit(code)?.uplink.lead(Some(address.with_context(|| format!("{to} is not running"))?));
+        Ok(())
+    }
+
     /// The operator of a node.
     pub fn client(&self, code: &str) -> anyhow::Result<&Client> {
         Ok(&self.unit(code)?.client)

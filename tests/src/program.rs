@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, anyhow, ensure};
 
+/// Beginnings of the names of variables that cargo sets for a test, but not for a build.
+const OF_THE_TEST: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_"];
+
 static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
 /// The program `wuji-node`.
@@ -24,7 +27,15 @@ fn build() -> anyhow::Result<PathBuf> {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test of its package is for the test only: build scripts that watch
+    // these variables would be run again, now and at the next build, and all that needs them.
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if OF_THE_TEST.iter().any(|prefix| name.starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    let built = cargo
         .args(["build", "--quiet", "--package", "wuji-node", "--bin", "wuji-node", "--profile", profile])
         .arg("--target-dir")
         .arg(target)

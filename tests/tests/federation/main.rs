@@ -4,3 +4,6 @@ mod amending;
 mod crashes;
 mod index;
 mod offline;
+mod revisions;
+mod standing;
+mod stocks;
