@@ -1,0 +1,173 @@
+//! The calls of a node's operator. The connection is to a line that stays, so a client lives
+//! on when its node is started again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use wuji::certificates::Role;
+use wuji_proto::v1::catalogue_client::CatalogueClient;
+use wuji_proto::v1::ledger_client::LedgerClient;
+use wuji_proto::v1::node_client::NodeClient;
+use wuji_proto::v1::statistics_client::StatisticsClient;
+use wuji_proto::{DivisionCode, v1};
+
+use crate::records::Entry;
+use crate::wait;
+
+const CALL_MAX: Duration = Duration::from_secs(30);
+
+/// An operator's connection to one node.
+#[derive(Clone)]
+pub struct Client {
+    /// Whose node.
+    pub code: DivisionCode,
+    channel: Channel,
+}
+
+impl Client {
+    /// It connects at the first call, and again whenever the connection is lost.
+    pub fn new(code: DivisionCode, address: std::net::SocketAddr, certificates: &Path) -> anyhow::Result<Self> {
+        let read = |name: String| {
+            std::fs::read_to_string(certificates.join(&name)).with_context(|| format!("reading {name}"))
+        };
+        let operator = Role::Operator.file_stem(code);
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(read("authority.pem".to_owned())?))
+            .identity(Identity::from_pem(read(format!("{operator}.pem"))?, read(format!("{operator}.key"))?))
+            .domain_name(Role::Node.dns_name(code));
+        let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?.timeout(CALL_MAX);
+        Ok(Self { code, channel: endpoint.connect_lazy() })
+    }
+
+    /// For services without a method here.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Writes an entry; fails at once if the node is away.
+    pub async fn try_submit(&self, entry: &Entry) -> Result<v1::Receipt, Status> {
+        let request = v1::SubmitRequest {
+            ledger: entry.ledger.to_owned(),
+            id: entry.id.to_string(),
+            values: entry.values.clone(),
+        };
+        Ok(LedgerClient::new(self.channel()).submit(request).await?.into_inner())
+    }
+
+    /// Writes an entry.
+    pub async fn submit(&self, entry: &Entry) -> anyhow::Result<v1::Receipt> {
+        self.try_submit(entry).await.map_err(|status| self.error("submitting", &status))
+    }
+
+    /// Writes an entry, again with the same id while the node is away.
+    pub async fn submit_until_acknowledged(&self, entry: &Entry) -> anyhow::Result<v1::Receipt> {
+        let what = format!("{} acknowledges an entry", self.code);
+        let submitted = wait::until(&what, async || {
+            match self.try_submit(entry).await {
+                Err(status) if may_have_been_away(&status) => Err(words(&status)),
+                other => Ok(other),
+            }
+        });
+        submitted.await?.map_err(|status| self.error("submitting", &status))
+    }
+
+    /// Replaces an entry's values.
+    pub async fn amend(&self, entry: &Entry, base_revision: u32) -> anyhow::Result<v1::Receipt> {
+        let request = v1::AmendRequest {
+            ledger: entry.ledger.to_owned(),
+            id: entry.id.to_string(),
+            base_revision,
+            values: entry.values.clone(),
+        };
+        let reply = LedgerClient::new(self.channel()).amend(request).await;
+        Ok(reply.map_err(|status| self.error("amending", &status))?.into_inner())
+    }
+
+    /// Voids an entry.
+    pub async fn void(&self, entry: &Entry, base_revision: u32) -> anyhow::Result<v1::Receipt> {
+        let request = v1::VoidRequest {
+            ledger: entry.ledger.to_owned(),
+            id: entry.id.to_string(),
+            base_revision,
+            reason: "重复录入".to_owned(),
+        };
+        let reply = LedgerClient::new(self.channel()).void(request).await;
+        Ok(reply.map_err(|status| self.error("voiding", &status))?.into_inner())
+    }
+
+    /// All records of all ledgers, voided ones included.
+    pub async fn records(&self) -> anyhow::Result<Vec<v1::Record>> {
+        let catalogue = CatalogueClient::new(self.channel()).get(v1::GetCatalogueRequest {}).await;
+        let catalogue = catalogue.map_err(|status| self.error("reading the catalogue", &status))?.into_inner();
+        let mut records = Vec::new();
+        for ledger in catalogue.ledgers {
+            let mut request = v1::ListRequest { ledger: ledger.id, page_size: 1_000, ..Default::default() };
+            loop {
+                let page = LedgerClient::new(self.channel()).list(request.clone()).await;
+                let page = page.map_err(|status| self.error("listing", &status))?.into_inner();
+                records.extend(page.records);
+                if page.next_page_token.is_empty() {
+                    break;
+                }
+                request.page_token = page.next_page_token;
+            }
+        }
+        Ok(records)
+    }
+
+    /// Asks for statistics.
+    pub async fn query(&self, request: v1::QueryRequest) -> anyhow::Result<Vec<v1::QueryReply>> {
+        let asking = |status: Status| self.error(&format!("asking for {:?}", request.measures), &status);
+        let mut stream =
+            StatisticsClient::new(self.channel()).query(request.clone()).await.map_err(asking)?.into_inner();
+        let mut replies = Vec::new();
+        while let Some(reply) = stream.message().await.map_err(asking)? {
+            replies.push(reply);
+        }
+        Ok(replies)
+    }
+
+    /// What the node tells of itself.
+    pub async fn status(&self) -> anyhow::Result<v1::StatusReply> {
+        let reply = NodeClient::new(self.channel()).status(v1::StatusRequest {}).await;
+        Ok(reply.map_err(|status| self.error("asking for the status", &status))?.into_inner())
+    }
+
+    /// Its line to its parent.
+    pub async fn uplink(&self) -> anyhow::Result<v1::ParentStatus> {
+        self.status().await?.parent.with_context(|| format!("{} has no parent", self.code))
+    }
+
+    /// How a child stands.
+    pub async fn child(&self, code: DivisionCode) -> anyhow::Result<v1::ChildStatus> {
+        let children = self.status().await?.children;
+        let child = children.into_iter().find(|child| child.code == code.as_str());
+        child.with_context(|| format!("{} knows no child {code}", self.code))
+    }
+
+    /// Plans a child.
+    pub async fn register(&self, code: DivisionCode, name: &str, expected_from: i32) -> anyhow::Result<()> {
+        let request = v1::RegisterChildRequest { code: code.to_string(), name: name.to_owned(), expected_from };
+        let reply = NodeClient::new(self.channel()).register_child(request).await;
+        reply.map(drop).map_err(|status| self.error("registering a child", &status))
+    }
+
+    fn error(&self, doing: &str, status: &Status) -> anyhow::Error {
+        anyhow!("{doing} at {}: {}", self.code, words(status))
+    }
+}
+
+/// The answer is lost, or there never was one; whether the entry was written is not known.
+fn may_have_been_away(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal)
+}
+
+fn words(status: &Status) -> String {
+    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+    let fields: Vec<String> = violations.iter().map(|v| format!("; {}: {}", v.field, v.description)).collect();
+    format!("{} ({:?}){}", status.message(), status.code(), fields.concat())
+}

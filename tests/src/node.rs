@@ -1,0 +1,96 @@
+//! One node as a child process.
+
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{program, wait};
+
+/// A node that serves.
+pub struct Node {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// A start that failed.
+#[derive(Debug)]
+pub struct Refused {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to standard error, log and error.
+    pub words: String,
+}
+
+impl Node {
+    /// Starts the node of a directory and waits until it serves; an error if it does not.
+    pub async fn start(directory: &Path) -> anyhow::Result<Self> {
+        let mut child = spawn(directory, &directory.join("node.log"))?;
+        match ready(&mut child).await? {
+            Some(address) => Ok(Self { child, address }),
+            None => bail!("the node did not start: {}", tail(&directory.join("node.log"))),
+        }
+    }
+
+    /// Starts a node that must refuse to serve.
+    pub async fn refused(directory: &Path) -> anyhow::Result<Refused> {
+        let log = directory.join("refused.log");
+        let mut child = spawn(directory, &log)?;
+        ensure!(ready(&mut child).await?.is_none(), "the node in {} serves, and should not", directory.display());
+        let status = timeout(wait::LONGEST, child.wait()).await.context("waiting for a refused node's end")??;
+        let words = std::fs::read_to_string(&log)?;
+        std::fs::remove_file(&log)?;
+        Ok(Refused { status, words })
+    }
+
+    /// As a power cut would (but for the page cache): no handler runs.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        let id = self.child.id().ok_or_else(|| anyhow!("the node has ended before it was asked to"))?;
+        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.context("running kill")?;
+        ensure!(asked.success(), "sending SIGTERM to {id}: {asked}");
+        Ok(timeout(wait::LONGEST, self.child.wait()).await.context("waiting for the node's end after SIGTERM")??)
+    }
+}
+
+fn spawn(directory: &Path, log: &Path) -> anyhow::Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).open(log).context("opening the node's log")?;
+    Command::new(program::node()?)
+        .arg("--config")
+        .arg(directory.join("node.toml"))
+        // So that no node outlives its test, however that ends.
+        .arg("--stop-with-stdin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .context("starting a node")
+}
+
+/// `ready CODE https://ADDRESS`; `None` if the output ends before.
+async fn ready(child: &mut Child) -> anyhow::Result<Option<SocketAddr>> {
+    let output = child.stdout.take().context("the node's output is taken")?;
+    let mut lines = BufReader::new(output).lines();
+    let line = timeout(wait::LONGEST, lines.next_line()).await.context("waiting until a node says that it serves")??;
+    let Some(line) = line else { return Ok(None) };
+    let address = line.split_once(" https://").and_then(|(_, address)| address.parse().ok());
+    Ok(Some(address.with_context(|| format!("the node said {line:?} instead of where it listens"))?))
+}
+
+/// The end of a log.
+fn tail(log: &PathBuf) -> String {
+    let text = File::open(log).and_then(std::io::read_to_string).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines.split_at(lines.len().saturating_sub(8)).1.join("\n")
+}

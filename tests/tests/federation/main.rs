@@ -1,0 +1,9 @@
+//! Federations of real nodes, and what must hold in them whatever happens.
+
+mod amending;
+mod crashes;
+mod index;
+mod offline;
+mod revisions;
+mod standing;
+mod stocks;
