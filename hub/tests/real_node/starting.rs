@@ -35,7 +35,7 @@ fn each_bad_configuration_names_file_and_key_and_what_to_write() {
         (
             "a size out of range",
             change("segment_mib = 1", "segment_mib = 4096"),
-            &["journal.segment_mib", "1 to 1024 MiB"],
+            &["journal.segment_mib", "out of range; write 1 to"],
         ),
         ("a missing key", change(&format!("code = \"{COUNTY}\"\n"), ""), &["`code` is missing", "config/"]),
         ("a missing certificate", change(&format!("/{COUNTY}.pem"), "/none.pem"), &["none.pem", "tls.certificate"]),
