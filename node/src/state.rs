@@ -211,7 +211,7 @@ impl NodeState {
     /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.
     /// Whoever still uses the ledgers is refused from now on.
     pub async fn stop(self) -> Result<(), JournalError> {
-        let Self { ledgers, jobs, workers, time, .. } = self;
+        let Self { ledgers, jobs, workers, time, store, .. } = self;
         // Calls that were cut off may hold on to the ledgers: the committer is told.
         ledgers.close().await;
         workers.committer.finished().await;
@@ -219,8 +219,8 @@ impl NodeState {
         workers.writer.finished().await;
         let failed = workers.failed.borrow().is_some();
         if let (Ok(mut journal), false) = (workers.journal.await, failed) {
-            let event = Event::Stopped(stored::Stopped {});
-            append(&mut journal, &time, event)?;
+            let head = store.view().state.head;
+            append(&mut journal, &time, Event::Stopped(opening::stopped_at(head)))?;
         }
         Ok(())
     }

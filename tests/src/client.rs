@@ -31,9 +31,8 @@ pub struct Client {
 impl Client {
     /// It connects at the first call, and again whenever the connection is lost.
     pub fn new(code: DivisionCode, address: std::net::SocketAddr, certificates: &Path) -> anyhow::Result<Self> {
-        let read = |name: String| {
-            std::fs::read_to_string(certificates.join(&name)).with_context(|| format!("reading {name}"))
-        };
+        let read =
+            |name: String| std::fs::read_to_string(certificates.join(&name)).with_context(|| format!("reading {name}"));
         let operator = Role::Operator.file_stem(code);
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(read("authority.pem".to_owned())?))
@@ -66,11 +65,9 @@ impl Client {
     /// Writes an entry, again with the same id while the node is away.
     pub async fn submit_until_acknowledged(&self, entry: &Entry) -> anyhow::Result<v1::Receipt> {
         let what = format!("{} acknowledges an entry", self.code);
-        let submitted = wait::until(&what, async || {
-            match self.try_submit(entry).await {
-                Err(status) if may_have_been_away(&status) => Err(words(&status)),
-                other => Ok(other),
-            }
+        let submitted = wait::until(&what, async || match self.try_submit(entry).await {
+            Err(status) if may_have_been_away(&status) => Err(words(&status)),
+            other => Ok(other),
         });
         submitted.await?.map_err(|status| self.error("submitting", &status))
     }

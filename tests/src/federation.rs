@@ -253,11 +253,11 @@ fn node_toml(unit: &Unit, setup: &Setup) -> String {
     let parent = unit.parent.map_or(String::new(), |parent| {
         format!("parent = {{ code = \"{parent}\", address = \"https://{}\" }}", unit.uplink.address())
     });
-    let catalogue = setup.catalogue.as_ref().map_or(String::new(), |directory| {
-        format!("[catalogue]\ndirectory = \"{}\"", directory.display())
-    });
-    let metrics =
-        setup.metrics_port.map_or(String::new(), |port| format!("[metrics]\nlisten = \"127.0.0.1:{port}\""));
+    let catalogue = setup
+        .catalogue
+        .as_ref()
+        .map_or(String::new(), |directory| format!("[catalogue]\ndirectory = \"{}\"", directory.display()));
+    let metrics = setup.metrics_port.map_or(String::new(), |port| format!("[metrics]\nlisten = \"127.0.0.1:{port}\""));
     let hold_seconds = setup.hold_seconds;
     format!(
         r#"code = "{code}"

@@ -63,7 +63,7 @@ fn record(note: &str, name: &str) -> NewEntry {
 }
 
 fn stopped() -> NewEntry {
-    let event = Some(stored::entry::Event::Stopped(stored::Stopped {}));
+    let event = Some(stored::entry::Event::Stopped(stored::Stopped::default()));
     NewEntry { entry: stored::Entry { at_ms: 1_472_000_000_002, actor: "node".to_owned(), event }, sealed: None }
 }
 

@@ -81,7 +81,6 @@ pub struct Opened {
 pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened, OpenError> {
     let directory = options.directory.join("index");
     let found = find(options, &directory);
-    let mark = found.as_ref().ok().and_then(|(_, head)| head.as_ref()).map(|head| head.applied);
     let journal_options = journal::OpenOptions {
         code: options.code,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,8 +90,8 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     };
     let journal::Opened { writer, reader, recovery } = journal::open(env, &options.directory, &journal_options)?;
     time.observe(recovery.last_at_ms);
-    let tail = reader.tail().sequence;
-    let clean = recovery.created || recovery.clean_stop && mark.is_some_and(|mark| mark + 1 >= tail);
+    let known = found.as_ref().ok().and_then(|(_, head)| head.as_ref());
+    let clean = recovery.created || recovery.clean_stop && known.is_some_and(|head| stopped_well(&reader, head));
     let mut renewed = false;
     let (index, head) = match found.map_err(|error| error.to_string()).and_then(|(index, head)| {
         let hasher = ItemHasher::new(options.code, recovery.incarnation);
@@ -113,10 +112,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         tracing::warn!(reason = head.rebuilt, "rebuilding the index");
     }
     let state = State {
-        head: FeedHead {
-            at: Sequence { start: head.head_start, number: head.head_number },
-            digest: Digest { sum: wire::digest_sum(&head.digest), count: head.count },
-        },
+        head: feed_head(&head),
         history: history(index.as_ref(), &reader, head.applied)?,
         changes: Changes::after(Sequence { start: head.head_start, number: head.head_number }),
         applied: head.applied,
@@ -131,6 +127,34 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         rebuilt: head.rebuilt,
         recovered: recovery.report.unwrap_or_default(),
     })
+}
+
+fn feed_head(head: &IndexHead) -> FeedHead {
+    FeedHead {
+        at: Sequence { start: head.head_start, number: head.head_number },
+        digest: Digest { sum: wire::digest_sum(&head.digest), count: head.count },
+    }
+}
+
+/// What a clean stop says of the index.
+pub fn stopped_at(head: FeedHead) -> stored::Stopped {
+    stored::Stopped {
+        head_start: head.at.start,
+        head_number: head.at.number,
+        digest: head.digest.sum.to_le_bytes().to_vec(),
+        count: head.digest.count,
+    }
+}
+
+/// Whether the journal ends with a clean stop, and the index is the one that it speaks of.
+fn stopped_well(journal: &JournalReader, index: &IndexHead) -> bool {
+    let tail = journal.tail().sequence;
+    let last = journal.entries_from(tail).next();
+    let stopped = match last.and_then(Result::ok).and_then(|frame| frame.entry.event) {
+        Some(stored::entry::Event::Stopped(stopped)) => stopped,
+        _ => return false,
+    };
+    index.applied + 1 >= tail && stopped == stopped_at(feed_head(index))
 }
 
 /// What the index proves of the journal.
