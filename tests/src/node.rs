@@ -82,7 +82,8 @@ fn spawn(directory: &Path, log: &Path) -> anyhow::Result<Child> {
 async fn ready(child: &mut Child) -> anyhow::Result<Option<SocketAddr>> {
     let output = child.stdout.take().context("the node's output is taken")?;
     let mut lines = BufReader::new(output).lines();
-    let line = timeout(wait::LONGEST, lines.next_line()).await.context("waiting until a node says that it serves")??;
+    let line =
+        timeout(wait::LONGEST, lines.next_line()).await.context("waiting until a node says that it serves")??;
     let Some(line) = line else { return Ok(None) };
     let address = line.split_once(" https://").and_then(|(_, address)| address.parse().ok());
     Ok(Some(address.with_context(|| format!("the node said {line:?} instead of where it listens"))?))

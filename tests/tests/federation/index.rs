@@ -123,7 +123,7 @@ async fn no_total_dips(code: &str, how: Harm, kill: bool) -> Result<()> {
     federation.exact().await?;
     let total = recount::total(federation.client(PROVINCE)?, "mediation.accepted", "2025").await?;
     assert_eq!(total, load.submitted.get());
-    let rebuilt = federation.client(code)?.status().await?.index.unwrap().rebuilt;
+    let rebuilt = federation.client(code)?.status().await?.index.context("no index")?.rebuilt;
     assert_eq!(rebuilt.is_empty(), matches!(how, Harm::Older), "{rebuilt:?}");
     federation.finish().await
 }

@@ -42,9 +42,8 @@ fn catalogue(federation: &Federation, change: impl Fn(String) -> String) -> Resu
 /// By revision, of the live cases of some workrooms.
 async fn counted(federation: &Federation, workrooms: &[&str]) -> Result<(i64, i64)> {
     let records = recount::records(federation).await?;
-    let here = |record: &&v1::Record| {
-        workrooms.contains(&record.unit.as_str()) && record.state() == v1::RecordState::Live
-    };
+    let here =
+        |record: &&v1::Record| workrooms.contains(&record.unit.as_str()) && record.state() == v1::RecordState::Live;
     let people = |record: &v1::Record| recount::number(record, "people_count");
     let first = records.iter().filter(here).map(people).sum();
     let settled = records.iter().filter(here).filter(|record| recount::word(record, "result") == "成功");
@@ -95,7 +94,8 @@ async fn revisions_of_a_measure_are_counted_apart_while_the_tiers_get_the_new_on
 
 /// Which revision a node answers with when it is told none.
 async fn revision_asked(federation: &Federation, code: &str) -> Result<u32> {
-    let request = v1::QueryRequest { measures: vec![MEASURE.to_owned()], from: "2025".to_owned(), ..Default::default() };
+    let request =
+        v1::QueryRequest { measures: vec![MEASURE.to_owned()], from: "2025".to_owned(), ..Default::default() };
     let replies = federation.client(code)?.query(request).await?;
     let head = replies.into_iter().find_map(|reply| match reply.part {
         Some(v1::query_reply::Part::Head(head)) => head.columns.into_iter().next(),

@@ -7,8 +7,22 @@ use wuji_tests::{Federation, TIERS, WORKROOM, WORKROOM_2, quiet, recount};
 
 /// Around each date at which something begins or ends, in the past and in the future.
 const DAYS: [&str; 16] = [
-    "2024-12-31", "2025-01-01", "2025-01-31", "2025-02-01", "2025-03-01", "2025-03-02", "2025-03-31", "2025-04-01",
-    "2025-04-30", "2025-05-01", "2025-05-15", "2025-06-01", "2025-12-31", "2026-02-28", "2026-12-31", "2030-06-15",
+    "2024-12-31",
+    "2025-01-01",
+    "2025-01-31",
+    "2025-02-01",
+    "2025-03-01",
+    "2025-03-02",
+    "2025-03-31",
+    "2025-04-01",
+    "2025-04-30",
+    "2025-05-01",
+    "2025-05-15",
+    "2025-06-01",
+    "2025-12-31",
+    "2026-02-28",
+    "2026-12-31",
+    "2030-06-15",
 ];
 
 /// Open more than 30 days after acceptance, at the end of `on`.
@@ -34,9 +48,8 @@ fn is_standardised(records: &[v1::Record], workroom: &str, on: i32) -> bool {
         .iter()
         .any(|record| wuji_tests::records::STANDARD.iter().all(|field| since(record, field)));
     let people = live(records, workroom, "staff");
-    let serving = people.iter().filter(|record| {
-        since(record, "from") && recount::date(record, "to").is_none_or(|to| on < to)
-    });
+    let serving =
+        people.iter().filter(|record| since(record, "from") && recount::date(record, "to").is_none_or(|to| on < to));
     built && serving.count() >= 3
 }
 
