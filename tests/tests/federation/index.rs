@@ -142,5 +142,6 @@ cases! {
     no_total_dips_when_a_county_stopped_well_comes_back_with_an_older_index: COUNTY, Harm::Older, false;
     no_total_dips_when_a_township_has_lost_its_index: TOWNSHIP, Harm::Lost, false;
     no_total_dips_when_the_index_of_a_county_is_damaged: COUNTY, Harm::Damaged, true;
+    no_total_dips_when_the_index_of_a_township_stopped_well_is_damaged: TOWNSHIP, Harm::Damaged, false;
     no_total_dips_when_a_workroom_has_lost_its_index: WORKROOM, Harm::Lost, true;
 }
