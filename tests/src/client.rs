@@ -29,14 +29,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// It connects at the first call, and again whenever the connection is lost.
-    pub fn new(code: DivisionCode, address: std::net::SocketAddr, certificates: &Path) -> anyhow::Result<Self> {
-        let read =
-            |name: String| std::fs::read_to_string(certificates.join(&name)).with_context(|| format!("reading {name}"));
-        let operator = Role::Operator.file_stem(code);
+    /// It connects at the first call, and again whenever the connection is lost. The node's
+    /// certificate must be of `authority`; the operator's is in `certificates`.
+    pub fn new(
+        code: DivisionCode,
+        address: std::net::SocketAddr,
+        certificates: &Path,
+        authority: &Path,
+    ) -> anyhow::Result<Self> {
+        let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+        let operator = certificates.join(Role::Operator.file_stem(code));
+        let identity =
+            Identity::from_pem(read(&operator.with_extension("pem"))?, read(&operator.with_extension("key"))?);
         let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(read("authority.pem".to_owned())?))
-            .identity(Identity::from_pem(read(format!("{operator}.pem"))?, read(format!("{operator}.key"))?))
+            .ca_certificate(Certificate::from_pem(read(authority)?))
+            .identity(identity)
             .domain_name(Role::Node.dns_name(code));
         let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?.timeout(CALL_MAX);
         Ok(Self { code, channel: endpoint.connect_lazy() })

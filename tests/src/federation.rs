@@ -96,7 +96,7 @@ impl Federation {
         for code in &codes {
             let above = codes.iter().filter(|above| above.can_parent(*code) && above.contains(*code));
             let door = Link::new().await?;
-            let client = Client::new(*code, door.address(), &certificates)?;
+            let client = Client::new(*code, door.address(), &certificates, &certificates.join("authority.pem"))?;
             units.push(Unit {
                 code: *code,
                 parent: above.max_by_key(|above| above.tier()).copied(),
@@ -173,6 +173,12 @@ impl Federation {
     /// The operator of a node.
     pub fn client(&self, code: &str) -> anyhow::Result<&Client> {
         Ok(&self.unit(code)?.client)
+    }
+
+    /// The operator of a node that shows a certificate of another authority.
+    pub fn client_trusting(&self, code: &str, authority: &Path) -> anyhow::Result<Client> {
+        let unit = self.unit(code)?;
+        Client::new(unit.code, unit.door.address(), &self.home().join("certificates"), authority)
     }
 
     /// All operators, from the top, with each unit's parent.

@@ -61,11 +61,11 @@ impl Drop for Link {
 async fn carry(mut caller: TcpStream, mut routed: watch::Receiver<Route>) {
     let route = *routed.borrow_and_update();
     let Some(to) = route.to.filter(|_| !route.cut) else { return };
-    let Ok(mut called) = TcpStream::connect(to).await else { return };
+    let Ok(mut node) = TcpStream::connect(to).await else { return };
     // Without it small frames wait for each other, here as on any line.
-    let _ = (caller.set_nodelay(true), called.set_nodelay(true));
+    let _ = (caller.set_nodelay(true), node.set_nodelay(true));
     tokio::select! {
-        _ = copy_bidirectional(&mut caller, &mut called) => {}
+        _ = copy_bidirectional(&mut caller, &mut node) => {}
         _ = routed.changed() => {}
     }
 }

@@ -7,7 +7,7 @@ use anyhow::bail;
 use tokio::time::{Instant, sleep};
 
 /// No wait of a test is longer; many times what a busy machine needs.
-pub const LONGEST: Duration = Duration::from_secs(60);
+pub const LONGEST: Duration = Duration::from_mins(1);
 
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 

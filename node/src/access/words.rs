@@ -81,7 +81,7 @@ fn certificate(problem: &CertificateError, who: &str) -> String {
         CertificateError::Revoked => format!("was revoked: {who} must get a new one"),
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "is for {}, and we dialled {}: check the parent's address and code",
-            presented.join(", "),
+            presented.iter().map(|name| presented_name(name)).collect::<Vec<_>>().join(", "),
             expected.to_str()
         ),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
@@ -89,6 +89,11 @@ fn certificate(problem: &CertificateError, who: &str) -> String {
         }
         other => format!("is not acceptable ({other}): {who} must replace it"),
     }
+}
+
+/// The name alone: `rustls` tells a name of a certificate as `DnsName("37.unit.wuji")`.
+fn presented_name(told: &str) -> &str {
+    told.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")")).unwrap_or(told)
 }
 
 /// Of an alert, by its name in TLS.

@@ -149,11 +149,8 @@ pub fn stopped_at(head: FeedHead) -> stored::Stopped {
 /// Whether the journal ends with a clean stop, and the index is the one that it speaks of.
 fn stopped_well(journal: &JournalReader, index: &IndexHead) -> bool {
     let tail = journal.tail().sequence;
-    let last = journal.entries_from(tail).next();
-    let stopped = match last.and_then(Result::ok).and_then(|frame| frame.entry.event) {
-        Some(stored::entry::Event::Stopped(stopped)) => stopped,
-        _ => return false,
-    };
+    let last = journal.entries_from(tail).next().and_then(Result::ok);
+    let Some(stored::entry::Event::Stopped(stopped)) = last.and_then(|frame| frame.entry.event) else { return false };
     index.applied + 1 >= tail && stopped == stopped_at(feed_head(index))
 }
 

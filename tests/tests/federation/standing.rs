@@ -11,6 +11,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use wuji_proto::v1;
+use wuji_tests::client::Client;
 use wuji_tests::records::case;
 use wuji_tests::{CITY, COUNTY, Federation, PROVINCE, TIERS, TOWNSHIP, WORKROOM, WORKROOM_2, recount, wait};
 
@@ -67,9 +68,8 @@ async fn a_node_with_the_certificate_of_another_unit_does_not_start() -> Result<
 }
 
 /// What a child's line to its parent says once it is so.
-async fn until_uplink(federation: &Federation, code: &str, told: &str) -> Result<v1::ParentStatus> {
-    let client = federation.client(code)?;
-    wait::until(&format!("{code} tells of its parent: {told}"), async || {
+async fn until_uplink(client: &Client, told: &str) -> Result<v1::ParentStatus> {
+    wait::until(&format!("{} tells of its parent: {told}", client.code), async || {
         let up = client.uplink().await.map_err(|error| error.to_string())?;
         if up.reason.contains(told) { Ok(up) } else { Err(format!("{} {}", up.state, up.reason)) }
     })
@@ -80,6 +80,7 @@ async fn until_uplink(federation: &Federation, code: &str, told: &str) -> Result
 async fn a_child_whose_certificate_is_of_another_authority_is_refused_with_the_reason_on_both_sides() -> Result<()> {
     let federation = Federation::start(&[PROVINCE, CITY]).await?;
     let stranger = Federation::plan(&[PROVINCE, CITY]).await?;
+    federation.exact().await?;
     federation.stop(CITY).await?;
     // The unit's name, signed by somebody else; it trusts its parent as before.
     let (here, there) = (federation.directory("certificates"), stranger.directory("certificates"));
@@ -87,7 +88,8 @@ async fn a_child_whose_certificate_is_of_another_authority_is_refused_with_the_r
         std::fs::copy(there.join(file), here.join(file))?;
     }
     federation.start_node(CITY).await?;
-    until_uplink(&federation, CITY, "the other node refused our certificate").await?;
+    let city = federation.client_trusting(CITY, &there.join("authority.pem"))?;
+    until_uplink(&city, "the other node refused our certificate").await?;
     let parent = federation.client(PROVINCE)?;
     let child = wait::until("the province tells why the city does not come in", async || {
         let child = parent.child(CITY.parse().unwrap()).await.map_err(|error| error.to_string())?;
@@ -106,7 +108,7 @@ async fn a_child_that_reaches_another_unit_than_its_parent_sends_nothing_and_say
     federation.stop(CITY).await?;
     // What answers at the city's address is the province.
     federation.mislead(COUNTY, PROVINCE).await?;
-    let up = until_uplink(&federation, COUNTY, "is for 37.unit.wuji").await?;
+    let up = until_uplink(federation.client(COUNTY)?, "is for 37.unit.wuji").await?;
     assert!(up.reason.contains("we dialled 3711.unit.wuji"), "{}", up.reason);
     assert_eq!(up.state, "connecting");
     federation.start_node(CITY).await?;
@@ -122,7 +124,7 @@ async fn a_child_that_nobody_planned_is_held_with_the_reason_until_it_is_registe
     }
     federation.start_node(WORKROOM_2).await?;
     federation.client(WORKROOM_2)?.submit(&case(1, "2025-03-04")).await?;
-    let up = until_uplink(&federation, WORKROOM_2, "wuji child register").await?;
+    let up = until_uplink(federation.client(WORKROOM_2)?, "wuji child register").await?;
     assert_eq!(up.state, "held", "{}", up.reason);
     let total = async || recount::total(federation.client(PROVINCE)?, "mediation.accepted", "2025").await;
     assert_eq!(total().await?, 0);
