@@ -3,8 +3,9 @@
 //!
 //! * [`record`]: submissions, amendments and voidings.
 //! * [`conditions`]: what is true of the unit as a whole.
-//! * [`registry`]: planned children.
+//! * [`registry`]: planned children. [`adoption`]: children that come back with another journal.
 
+pub mod adoption;
 pub mod conditions;
 pub mod record;
 pub mod registry;
@@ -51,12 +52,13 @@ pub struct Fold<'c> {
     /// Live records more or less, by event date.
     days: BTreeMap<i32, i64>,
     conditions_touched: bool,
+    replaying: bool,
 }
 
 impl<'c> Fold<'c> {
-    /// By this catalogue's measures.
-    pub fn new(catalogue: &'c Catalogue) -> Self {
-        Self { catalogue, days: BTreeMap::new(), conditions_touched: false }
+    /// By this catalogue's measures. `replaying`: the entries were written by an earlier run.
+    pub fn new(catalogue: &'c Catalogue, replaying: bool) -> Self {
+        Self { catalogue, days: BTreeMap::new(), conditions_touched: false, replaying }
     }
 
     /// Folds one entry.
@@ -71,7 +73,9 @@ impl<'c> Fold<'c> {
             Event::Amended(amended) => self.amended(group, at, committed.entry.at_ms, amended),
             Event::Voided(voided) => self.voided(group, at, committed.entry.at_ms, voided),
             Event::ChildRegistered(registered) => registry::registered(group, at, registered),
-            Event::ChildAccepted(accepted) => registry::accepted(group, at, accepted),
+            Event::ChildAccepted(accepted) => adoption::accepted(group, at, accepted),
+            Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
+            Event::CellsHeld(_) => Ok(()),
             Event::Started(started) => {
                 let start = stored::FoldedStart {
                     number: started.number,

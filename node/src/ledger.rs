@@ -4,10 +4,12 @@
 //! journal has it on disk, never before.
 //!
 //! * [`committer`]: the one place that decides what depends on state, in journal order.
+//! * [`children`]: decisions about children: planned, accepted, adopted.
 //! * [`pending`]: what is decided but not yet in the index.
 //! * [`error`]: why something is refused.
 //! * [`read`]: records, alone and in pages.
 
+pub mod children;
 pub mod committer;
 pub mod error;
 pub mod pending;
@@ -192,6 +194,19 @@ impl Ledgers {
     ) -> Result<bool, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let intent = Intent::RegisterChild { code, name, expected_from, actor: actor.to_owned(), reply };
+        self.ask(intent, answer).await?
+    }
+
+    /// Accepts the journal with which a child came back: what was held of its former life
+    /// counts on, or is replaced. Its incarnation, and how many cells were journalled.
+    pub async fn adopt_child(
+        &self,
+        code: DivisionCode,
+        keep_history: bool,
+        actor: &str,
+    ) -> Result<(Incarnation, u64), LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let intent = Intent::AdoptChild { code, keep_history, actor: actor.to_owned(), reply };
         self.ask(intent, answer).await?
     }
 

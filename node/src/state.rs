@@ -29,7 +29,7 @@ use crate::ledger::{Acceptance, Ledgers};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::time::NodeTime;
-use crate::writer::{Acceptor, Inbox, JOBS_MAX, Job, Writer, WriterError, WriterOptions};
+use crate::writer::{Inbox, JOBS_MAX, Job, Wish, Wishes, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
 use opening::Opened;
 
@@ -127,7 +127,7 @@ impl NodeState {
             metrics: Arc::clone(metrics),
         };
         let mut writer =
-            Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, acceptor(&intents))?;
+            Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, wishes(&intents))?;
         refold::refold(&mut writer, &store, &catalogue)?;
         replay(&mut writer, &opened.reader, store.applied())?;
         writer.introduce(v1::UnitEntry {
@@ -293,16 +293,20 @@ impl Drop for Alarm {
     }
 }
 
-/// A child's first journal is accepted through the committer. Weak: the writer does not
-/// keep the committer alive.
-fn acceptor(intents: &mpsc::Sender<Intent>) -> Acceptor {
+/// The writer's wishes go to the committer. Weak: the writer does not keep it alive.
+fn wishes(intents: &mpsc::Sender<Intent>) -> Wishes {
     let intents = intents.downgrade();
-    Box::new(move |code, opening| {
-        if let (ChildJob::Open { opening: told, .. }, Some(intents)) = (opening.as_ref(), intents.upgrade()) {
-            let incarnation = told.incarnation;
-            // Never waits: the committer may be waiting for this very writer.
-            let _ = intents.try_send(Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening })));
-        }
+    Box::new(move |wish| {
+        let intent = match wish {
+            Wish::Hold(code) => Intent::HoldChild(code),
+            Wish::Accept(code, opening) => {
+                let ChildJob::Open { opening: told, .. } = opening.as_ref() else { return false };
+                let incarnation = told.incarnation;
+                Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening }))
+            }
+        };
+        // Never waits: the committer may be waiting for this very writer.
+        intents.upgrade().is_some_and(|intents| intents.try_send(intent).is_ok())
     })
 }
 
@@ -339,10 +343,10 @@ fn replay(writer: &mut Writer, journal: &JournalReader, applied: u64) -> Result<
         let frame = frame?;
         group.push(Committed { position: frame.position, entry: frame.entry });
         if group.len() == REPLAY_ENTRIES {
-            writer.apply(vec![Job::Entries(std::mem::take(&mut group))])?;
+            writer.replay(std::mem::take(&mut group))?;
         }
     }
-    Ok(writer.apply(vec![Job::Entries(group)])?)
+    Ok(writer.replay(group)?)
 }
 
 impl From<WriterError> for OpenError {

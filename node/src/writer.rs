@@ -100,9 +100,17 @@ pub enum WriterError {
     Fold(#[from] FoldError),
 }
 
-/// Asks for a child's incarnation to be accepted in the journal, with the opening that
-/// waits for it. If that is not possible now, the opening is dropped and the child comes again.
-pub type Acceptor = Box<dyn Fn(DivisionCode, Box<ChildJob>) + Send>;
+/// What the writer wants journalled.
+pub enum Wish {
+    /// A child's first incarnation, with the opening that waits for it.
+    Accept(DivisionCode, Box<ChildJob>),
+    /// What is held of a child that came back with another journal.
+    Hold(DivisionCode),
+}
+
+/// Puts a wish to the committer, without waiting for it. False: not now; the wish is dropped
+/// and the child comes again.
+pub type Wishes = Box<dyn Fn(Wish) -> bool + Send>;
 
 /// The writer's parts.
 pub struct Writer {
@@ -117,6 +125,7 @@ pub struct Writer {
     checkpointed: Arc<watch::Sender<i64>>,
     metrics: Arc<Metrics>,
     dirty: bool,
+    replaying: bool,
 }
 
 /// What the writer is started with.
@@ -138,9 +147,9 @@ impl Writer {
         catalogue: Arc<Catalogue>,
         time: NodeTime,
         options: WriterOptions,
-        acceptor: Acceptor,
+        wishes: Wishes,
     ) -> Result<Self, IndexError> {
-        let children = Children::read(&store, acceptor)?;
+        let children = Children::read(&store, wishes)?;
         let hold = Hold::new(options.hold, !options.rebuilt.is_empty());
         let checkpointed = Arc::new(watch::Sender::new(time.now_ms()));
         Ok(Self {
@@ -154,6 +163,7 @@ impl Writer {
             checkpointed,
             metrics: options.metrics,
             dirty: true,
+            replaying: false,
         })
     }
 
@@ -194,10 +204,10 @@ impl Writer {
 
     /// Applies jobs as one batch of the index, then answers them.
     pub fn apply(&mut self, batch: Vec<Job>) -> Result<(), WriterError> {
-        let catalogue = Arc::clone(&self.catalogue);
+        let (catalogue, replaying) = (Arc::clone(&self.catalogue), self.replaying);
         let mut pass = Pass::default();
         self.group(&mut pass, |writer, group, pass| {
-            let mut fold = Fold::new(&catalogue);
+            let mut fold = Fold::new(&catalogue, replaying);
             for job in batch {
                 writer.job(job, group, &mut fold, pass)?;
             }
@@ -209,6 +219,14 @@ impl Writer {
         }
         pass.checkpoints.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
         Ok(())
+    }
+
+    /// Folds entries that an earlier run wrote.
+    pub fn replay(&mut self, entries: Vec<Committed>) -> Result<(), WriterError> {
+        self.replaying = true;
+        let done = self.apply(vec![Job::Entries(entries)]);
+        self.replaying = false;
+        done
     }
 
     /// One batch of changes that are neither an entry's nor a child's.

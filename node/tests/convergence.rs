@@ -17,7 +17,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, seed)| Act::Submit { leaf, seed }),
         2 => (leaf.clone(), any::<u8>(), any::<u8>()).prop_map(|(leaf, which, seed)| Act::Amend { leaf, which, seed }),
-        1 => (leaf, any::<u8>()).prop_map(|(leaf, which)| Act::Void { leaf, which }),
+        1 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, which)| Act::Void { leaf, which }),
+        2 => leaf.clone().prop_map(|leaf| Act::Retry { leaf }),
         6 => (node.clone(), 0..12_usize).prop_map(|(node, frames)| Act::Push { node, frames }),
         2 => node.clone().prop_map(|node| Act::Cut { node }),
         1 => node.clone().prop_map(|node| Act::Restart { node }),
@@ -103,5 +104,72 @@ fn of_two_nodes_that_come_with_one_code_at_once_the_first_is_let_in() {
             let_in.push(answer.await.unwrap().map_err(|refusal| refusal.held).map(|_| ()));
         }
         assert_eq!(let_in, [Ok(()), Err(true), Ok(())], "the first, not the second, and the first once more");
+    });
+}
+
+/// Two workrooms of one township with five cases; the first comes back with an empty machine.
+async fn replaced() -> Federation {
+    let mut federation = Federation::start().await;
+    for (leaf, seed) in [(0, 1), (0, 2), (0, 3), (1, 4), (1, 5)] {
+        federation.act(Act::Submit { leaf, seed }).await;
+    }
+    federation.settle().await;
+    federation.replace_machine(3).await;
+    federation.settle().await;
+    assert!(federation.held(3).is_some_and(|why| why.contains("wuji child adopt")), "{:?}", federation.held(3));
+    assert_eq!(federation.total(), 5, "what it had sent stands until an operator decides");
+    federation
+}
+
+#[test]
+fn a_replaced_workroom_goes_on_beside_its_history_if_the_operator_keeps_it() {
+    support::block_on(async {
+        let mut federation = replaced().await;
+        assert!(federation.adopt(3, true).await.unwrap() > 0, "cells of its former life are in the journal");
+        federation.act(Act::Submit { leaf: 0, seed: 6 }).await;
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (6, 6));
+
+        federation.act(Act::LoseIndex { node: 1 }).await;
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (6, 6), "the journal alone has the history");
+    });
+}
+
+#[test]
+fn what_a_replaced_workroom_has_takes_the_place_of_its_history_if_the_operator_wants_that() {
+    support::block_on(async {
+        let mut federation = replaced().await;
+        federation.adopt(3, false).await.unwrap();
+        federation.act(Act::Submit { leaf: 0, seed: 6 }).await;
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (3, 3));
+        federation.check();
+    });
+}
+
+#[test]
+fn the_cells_of_a_held_workroom_outlive_its_parents_index() {
+    support::block_on(async {
+        let mut federation = replaced().await;
+        federation.act(Act::LoseIndex { node: 1 }).await;
+        federation.act(Act::Submit { leaf: 1, seed: 7 }).await;
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (6, 5), "the township waits for its operator");
+        federation.adopt(3, true).await.unwrap();
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (6, 6));
+    });
+}
+
+#[test]
+fn a_decision_that_would_count_twice_or_that_nobody_waits_for_is_refused() {
+    support::block_on(async {
+        let mut federation = replaced().await;
+        assert!(federation.adopt(4, false).await.is_err(), "its journal is the accepted one");
+        federation.replace_machine(1).await;
+        federation.settle().await;
+        let refused = federation.adopt(1, true).await.unwrap_err().to_string();
+        assert!(refused.contains("children of its own") && refused.contains("--replace"), "{refused}");
     });
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde::Serialize;
-use wuji_proto::v1::{ListChildrenRequest, PlannedChild, RegisterChildRequest};
+use wuji_proto::v1::{AdoptChildRequest, ListChildrenRequest, PlannedChild, RegisterChildRequest};
 use wuji_proto::{DivisionCode, period};
 
 use crate::args::Global;
@@ -23,6 +23,8 @@ use crate::values;
 pub enum ChildCommand {
     /// Plan a child of this node; the same again changes nothing
     Register(RegisterArgs),
+    /// Decide about a child that is held because it came back with another journal
+    Adopt(AdoptArgs),
     /// List the planned children of this node
     #[command(after_help = "EXAMPLES\n  wuji child list -c 371122\n  wuji child list -c 371122 --output csv")]
     List,
@@ -45,11 +47,76 @@ pub struct RegisterArgs {
     pub expected_from: Option<Date>,
 }
 
+/// What `wuji child adopt` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A workroom whose machine was replaced comes back empty: --keep-history lets what it had sent
+count on beside what it will send. A unit that was restored, or that has children, sends what it
+has: --replace puts that in the place of what is held. What is held is journalled in any case.
+
+EXAMPLES
+  wuji child adopt 371122102205 --keep-history -c 371122102
+  wuji child adopt 371122102205 --replace -c 371122102")]
+pub struct AdoptArgs {
+    /// The child's division code
+    pub code: DivisionCode,
+    /// It came back empty: its history counts on
+    #[arg(long, required_unless_present = "replace", conflicts_with = "replace")]
+    pub keep_history: bool,
+    /// What it has replaces what is held
+    #[arg(long)]
+    pub replace: bool,
+}
+
 /// Runs a command below `wuji child`.
 pub async fn run(command: ChildCommand, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         ChildCommand::Register(args) => register(args, global).await,
+        ChildCommand::Adopt(args) => adopt(&args, global).await,
         ChildCommand::List => list(global).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Adopted {
+    code: DivisionCode,
+    incarnation: String,
+    kept_history: bool,
+    journalled_cells: u64,
+}
+
+async fn adopt(args: &AdoptArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let client = global.connect().await?;
+    let message = AdoptChildRequest { code: args.code.to_string(), keep_history: args.keep_history };
+    let operation = format!("adopt the child {}", args.code);
+    let reply = client.node().adopt_child(request(message)).await;
+    let reply = reply.map_err(|status| client.error(&operation, status))?.into_inner();
+    let adopted = Adopted {
+        code: args.code,
+        incarnation: reply.incarnation,
+        kept_history: args.keep_history,
+        journalled_cells: reply.cells,
+    };
+    global.output().document(&adopted, adopted_sheet, |it, _| {
+        let history = if it.kept_history { "its history counts on" } else { "what it has replaces what is held" };
+        format!(
+            "adopted {}: {history}; {} cells are in the journal; it connects again within a minute\n",
+            it.code, it.journalled_cells
+        )
+    })?;
+    Ok(Exit::Done.into())
+}
+
+fn adopted_sheet(done: &Adopted) -> Sheet {
+    Sheet {
+        columns: ["code", "incarnation", "kept_history", "journalled_cells"].map(Column::text).into(),
+        rows: vec![vec![
+            Cell::text(done.code.as_str()),
+            Cell::text(&done.incarnation),
+            Cell::text(if done.kept_history { "true" } else { "false" }),
+            Cell::Text(done.journalled_cells.to_string()),
+        ]],
+        totals: None,
     }
 }
 

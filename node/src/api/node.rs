@@ -7,8 +7,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
-    ListChildrenReply, ListChildrenRequest, RegisterChildReply, RegisterChildRequest, StatusReply, StatusRequest,
-    TreeRequest, TreeUnit,
+    AdoptChildReply, AdoptChildRequest, ListChildrenReply, ListChildrenRequest, RegisterChildReply,
+    RegisterChildRequest, StatusReply, StatusRequest, TreeRequest, TreeUnit,
 };
 use wuji_proto::{DivisionCode, period};
 
@@ -86,6 +86,19 @@ impl Node for NodeService {
         period::check_date(from).map_err(|error| refusal::argument("expected_from", &error))?;
         let registered = self.ledgers.register_child(code(&text)?, name, period::days(from), &actor).await;
         Ok(Response::new(RegisterChildReply { repeated: registered.map_err(refusal::ledger)? }))
+    }
+
+    async fn adopt_child(&self, request: Request<AdoptChildRequest>) -> Result<Response<AdoptChildReply>, Status> {
+        let actor = self.access.require_operator(&request)?.to_string();
+        let AdoptChildRequest { code: text, keep_history } = request.into_inner();
+        let code = code(&text)?;
+        if self.status.absence(code).is_none() {
+            return Err(Status::failed_precondition(format!(
+                "{code} is connected with the journal that was accepted: if two machines claim this unit, stop one"
+            )));
+        }
+        let adopted = self.ledgers.adopt_child(code, keep_history, &actor).await.map_err(refusal::ledger)?;
+        Ok(Response::new(AdoptChildReply { incarnation: adopted.0.to_string(), cells: adopted.1 }))
     }
 
     async fn list_children(

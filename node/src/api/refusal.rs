@@ -21,7 +21,10 @@ pub fn ledger(error: LedgerError) -> Status {
         LedgerError::UnknownRecord { .. } => Status::not_found(message),
         LedgerError::Taken(_) | LedgerError::NotUnique(_) => Status::already_exists(message),
         LedgerError::Conflict { .. } => Status::aborted(message),
-        LedgerError::Voided(_) | LedgerError::VoidedElsewhere(_) => Status::failed_precondition(message),
+        LedgerError::Voided(_)
+        | LedgerError::VoidedElsewhere(_)
+        | LedgerError::NotWaiting(_)
+        | LedgerError::CannotKeep { .. } => Status::failed_precondition(message),
         LedgerError::Journal(_) => Status::resource_exhausted(message),
         LedgerError::Stopping => Status::unavailable(message),
         LedgerError::Index(_) | LedgerError::Read(_) | LedgerError::Misplaced(_) => {

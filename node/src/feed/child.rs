@@ -39,6 +39,17 @@ pub struct Child {
     pub catching_up: bool,
     /// The node's time at the last complete mark with equal digests; 0: none yet.
     pub complete_at_ms: i64,
+    /// It came back with this journal, and an operator must decide.
+    pub waiting: Option<Waiting>,
+}
+
+/// A life of a child's journal that is not the accepted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+    /// It has starts of the accepted one: it was restored, it is not empty.
+    pub shares: bool,
 }
 
 impl Child {
@@ -67,6 +78,12 @@ impl Child {
         };
     }
 
+    /// Whether what is held came from the journal, where it was written when the child was
+    /// held: then nothing is missing that this node ever had.
+    pub fn is_snapshot(&self) -> bool {
+        self.low == Watermark::ZERO && self.walk.is_none() && self.holding.digest.count > 0
+    }
+
     /// Asks for a walk: the copy is not what the child has.
     pub fn want_walk(&mut self) {
         self.low = Watermark::ZERO;
@@ -91,6 +108,8 @@ impl From<stored::ChildHead> for Child {
             },
             catching_up: head.catching_up,
             complete_at_ms: head.complete_at_ms,
+            waiting: Incarnation::from_slice(&head.waiting)
+                .map(|incarnation| Waiting { incarnation, shares: head.waiting_shares }),
         }
     }
 }
@@ -114,6 +133,8 @@ impl From<&Child> for stored::ChildHead {
             catching_up: child.catching_up,
             complete_at_ms: child.complete_at_ms,
             malformed: child.holding.malformed,
+            waiting: child.waiting.map(|waiting| waiting.incarnation.to_bytes().to_vec()).unwrap_or_default(),
+            waiting_shares: child.waiting.is_some_and(|waiting| waiting.shares),
         }
     }
 }

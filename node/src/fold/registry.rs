@@ -1,7 +1,7 @@
 //! Planned children: who may connect, and how many units are expected.
 
-use wuji_proto::stored::{ChildAccepted, ChildRegistered};
-use wuji_proto::{CellKey, DivisionCode, Incarnation, Part, Period, period, v1};
+use wuji_proto::stored::ChildRegistered;
+use wuji_proto::{CellKey, DivisionCode, Part, Period, period, v1};
 
 use super::{FoldError, misfit};
 use crate::catalogue::EXPECTED;
@@ -28,16 +28,6 @@ pub(super) fn registered(group: &mut Group<'_>, at: Position, entry: &ChildRegis
     Ok(())
 }
 
-pub(super) fn accepted(group: &mut Group<'_>, at: Position, entry: &ChildAccepted) -> Result<(), FoldError> {
-    let code = child_code(at, &entry.code)?;
-    let incarnation =
-        Incarnation::from_slice(&entry.incarnation).ok_or_else(|| misfit(at, "an incarnation has not 16 bytes"))?;
-    let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
-    child.accept(incarnation);
-    child.write(&mut group.draft, code);
-    Ok(())
-}
-
 /// A planned unit counts as expected from its first day on, enrolled or not.
 fn expect(group: &mut Group<'_>, code: DivisionCode, from: i32, amount: i64) -> Result<(), IndexError> {
     let part = Part { split: 1, words: vec![code.tier().name().to_owned()] };
@@ -45,6 +35,6 @@ fn expect(group: &mut Group<'_>, code: DivisionCode, from: i32, amount: i64) -> 
     rollup::add_registry(group, &cell, amount)
 }
 
-fn child_code(at: Position, code: &str) -> Result<DivisionCode, FoldError> {
+pub(super) fn child_code(at: Position, code: &str) -> Result<DivisionCode, FoldError> {
     code.parse().map_err(|error: wuji_proto::ParseError| misfit(at, error.to_string()))
 }

@@ -11,6 +11,7 @@
 //! | `13` | | [`FoldedConditions`](wuji_proto::stored::FoldedConditions) |
 //! | `20` | item key | own feed item: sequence and value |
 //! | `30` | link, item key | what a link contributes |
+//! | `33` | child code, item key | what counts on of a child's former life |
 //! | `31` | child code | [`ChildHead`](wuji_proto::stored::ChildHead) |
 //! | `32` | child code, start number | [`Start`](wuji_proto::stored::Start) of the child |
 
@@ -27,6 +28,7 @@ const ITEM: u8 = 0x20;
 const HELD: u8 = 0x30;
 const CHILD: u8 = 0x31;
 const CHILD_START: u8 = 0x32;
+const KEPT: u8 = 0x33;
 
 /// Who contributes cells to a node's totals. Cells are kept by link, so that a unit that
 /// moved is not erased by its old parent.
@@ -142,6 +144,17 @@ pub fn parse_held_by(key: &[u8]) -> Option<DivisionCode> {
     let (tag, rest) = key.split_first()?;
     (*tag == HELD).then_some(())?;
     DivisionCode::from_key(*rest.first_chunk()?)
+}
+
+/// A cell of a child's former life that counts on.
+pub fn kept(code: DivisionCode, item: &[u8]) -> Vec<u8> {
+    [&[KEPT][..], &code.to_key(), item].concat()
+}
+
+/// The item key inside a kept cell's key.
+pub fn parse_kept(key: &[u8]) -> Option<&[u8]> {
+    (*key.first()? == KEPT).then_some(())?;
+    key.get(1 + CODE_KEY_BYTES..)
 }
 
 /// A child.

@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
-use wuji_proto::{DivisionCode, RecordId, stored};
+use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
 
 use super::pending::{Known, Pending};
 use super::{Acceptance, LedgerError, Receipt, Submission};
-use crate::feed::child::Child;
 use crate::fold::Committed;
-use crate::index::draft::Draft;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -26,9 +24,6 @@ pub const INTENTS_MAX: usize = 1_024;
 
 /// Entries that one group takes at most, but for its last intent.
 const GROUP_ENTRIES_MAX: usize = 2_048;
-
-/// The longest name of a unit, in characters.
-const NAME_CHARACTERS_MAX: usize = 60;
 
 type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
@@ -84,6 +79,19 @@ pub enum Intent {
     },
     /// A child's first journal.
     AcceptChild(Box<Acceptance>),
+    /// Cells of a child that came back with another journal.
+    HoldChild(DivisionCode),
+    /// An operator's decision about it.
+    AdoptChild {
+        /// The child.
+        code: DivisionCode,
+        /// What was held of its former life counts on.
+        keep_history: bool,
+        /// Who.
+        actor: String,
+        /// The accepted life, and how many cells were journalled.
+        reply: Reply<(Incarnation, u64)>,
+    },
     /// The node is stopping: what waits is still written, nothing more is taken.
     Close,
 }
@@ -93,6 +101,7 @@ enum Answer {
     Receipts(oneshot::Sender<Vec<Result<Receipt, LedgerError>>>, Vec<Result<Receipt, LedgerError>>),
     Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
     Registered(Reply<bool>, Result<bool, LedgerError>),
+    Adopted(Reply<(Incarnation, u64)>, Result<(Incarnation, u64), LedgerError>),
 }
 
 impl Answer {
@@ -102,6 +111,7 @@ impl Answer {
             Self::Receipts(reply, answer) => drop(reply.send(answer)),
             Self::Receipt(reply, answer) => drop(reply.send(answer)),
             Self::Registered(reply, answer) => drop(reply.send(answer)),
+            Self::Adopted(reply, answer) => drop(reply.send(answer)),
         }
     }
 
@@ -114,31 +124,32 @@ impl Answer {
             }
             Self::Receipt(reply, answer) => Self::Receipt(reply, answer.and_then(|_| Err(failed()))),
             Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
+            Self::Adopted(reply, answer) => Self::Adopted(reply, answer.and_then(|_| Err(failed()))),
         }
     }
 }
 
 /// A group being made.
 #[derive(Default)]
-struct Group {
-    entries: Vec<NewEntry>,
-    bytes: u64,
+pub(super) struct Group {
+    pub(super) entries: Vec<NewEntry>,
+    pub(super) bytes: u64,
     answers: Vec<Answer>,
-    acceptances: Vec<(usize, Acceptance)>,
+    pub(super) acceptances: Vec<(usize, Acceptance)>,
 }
 
 /// The committer's parts.
 pub struct Committer {
-    journal: JournalWriter,
-    store: Arc<Store>,
+    pub(super) journal: JournalWriter,
+    pub(super) store: Arc<Store>,
     time: NodeTime,
     catalogue_version: String,
     jobs: mpsc::Sender<Job>,
     acknowledged: Arc<AtomicU64>,
     pending: Pending,
     /// The last entry on disk.
-    last: u64,
-    refusing: watch::Sender<String>,
+    pub(super) last: u64,
+    pub(super) refusing: watch::Sender<String>,
     metrics: Arc<Metrics>,
 }
 
@@ -215,20 +226,34 @@ impl Committer {
                 group.answers.push(Answer::Receipt(reply, answer));
             }
             Intent::RegisterChild { code, name, expected_from, actor, reply } => {
-                // Rare: the registry is read from the index, so the index must show all of it.
-                self.commit(std::mem::take(group)).await;
-                self.store.wait_applied(self.last).await;
+                self.show_all(group).await;
                 let answer = self.register(code, &name, expected_from, actor, group);
                 group.answers.push(Answer::Registered(reply, answer));
             }
             Intent::AcceptChild(acceptance) => {
                 // A child that called twice, or two nodes with one code: the first is accepted.
-                self.commit(std::mem::take(group)).await;
-                self.store.wait_applied(self.last).await;
+                self.show_all(group).await;
                 self.accept(*acceptance, group).await;
+            }
+            Intent::HoldChild(code) => {
+                self.show_all(group).await;
+                if let Err(error) = self.hold_child(code, group).await {
+                    tracing::error!(%code, %error, "what is held of a child could not be journalled");
+                }
+            }
+            Intent::AdoptChild { code, keep_history, actor, reply } => {
+                self.show_all(group).await;
+                let answer = self.adopt(code, keep_history, actor, group).await;
+                group.answers.push(Answer::Adopted(reply, answer));
             }
             Intent::Close => {}
         }
+    }
+
+    /// What concerns children is rare and read from the index: it must show all of it.
+    async fn show_all(&mut self, group: &mut Group) {
+        self.commit(std::mem::take(group)).await;
+        self.store.wait_applied(self.last).await;
     }
 
     /// The sequence and time that the group's next entry will have.
@@ -236,7 +261,7 @@ impl Committer {
         (self.last + group.entries.len() as u64 + 1, self.time.now_ms())
     }
 
-    fn push(&self, group: &mut Group, actor: String, event: Event, sealed: Option<stored::Sealed>) {
+    pub(super) fn push(&self, group: &mut Group, actor: String, event: Event, sealed: Option<stored::Sealed>) {
         let (_, at_ms) = self.next(group);
         let new = NewEntry { entry: stored::Entry { at_ms, actor, event: Some(event) }, sealed };
         group.bytes += JournalWriter::frame_bytes(&new);
@@ -344,47 +369,6 @@ impl Committer {
         Ok(Receipt { id, revision, sequence, recorded_at_ms: at_ms, repeated: false })
     }
 
-    fn register(
-        &self,
-        code: DivisionCode,
-        name: &str,
-        expected_from: i32,
-        actor: String,
-        group: &mut Group,
-    ) -> Result<bool, LedgerError> {
-        if !self.store.own.can_parent(code) {
-            return Err(LedgerError::NotAChild { child: code, parent: self.store.own });
-        }
-        let name = name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
-            return Err(LedgerError::Name);
-        }
-        let known = Child::read(&Draft::new(self.store.index()), code)?;
-        if known.is_some_and(|child| child.name == name && child.expected_from == expected_from) {
-            return Ok(true);
-        }
-        let event = Event::ChildRegistered(stored::ChildRegistered { code: code.to_string(), name, expected_from });
-        self.push(group, actor, event, None);
-        Ok(false)
-    }
-
-    /// Journals a child's first life. If it has one meanwhile, the writer answers the opening.
-    async fn accept(&self, acceptance: Acceptance, group: &mut Group) {
-        match Child::read(&Draft::new(self.store.index()), acceptance.code) {
-            Ok(Some(child)) if child.incarnation.is_none() => {
-                let event = Event::ChildAccepted(stored::ChildAccepted {
-                    code: acceptance.code.to_string(),
-                    incarnation: acceptance.incarnation.to_bytes().to_vec(),
-                });
-                group.acceptances.push((group.entries.len(), acceptance));
-                self.push(group, "node".to_owned(), event, None);
-            }
-            Ok(_) => self.send(Job::Child(acceptance.opening)).await,
-            // The opening is dropped and the child comes again.
-            Err(error) => tracing::error!(%error, child = %acceptance.code, "accepting a child"),
-        }
-    }
-
     fn known(&self, ledger: &str, id: RecordId) -> Result<Known, LedgerError> {
         let known = self.pending.record(&self.store, ledger, id)?;
         known.ok_or_else(|| LedgerError::UnknownRecord { ledger: ledger.to_owned(), id })
@@ -401,7 +385,7 @@ impl Committer {
     }
 
     /// Writes a group, answers, and hands it to the writer.
-    async fn commit(&mut self, mut group: Group) {
+    pub(super) async fn commit(&mut self, mut group: Group) {
         if group.entries.is_empty() {
             // What was found repeated may still be in an earlier group only: that is on disk.
             group.answers.into_iter().for_each(Answer::send);
@@ -451,7 +435,7 @@ impl Committer {
         self.send(Job::Entries(run)).await;
     }
 
-    async fn send(&self, job: Job) {
+    pub(super) async fn send(&self, job: Job) {
         if !matches!(&job, Job::Entries(entries) if entries.is_empty()) && self.jobs.send(job).await.is_err() {
             // The writer has failed and the node is going down; the entries are in the journal.
             tracing::error!("the index writer is gone: entries are folded at the next start");

@@ -57,6 +57,17 @@ pub enum LedgerError {
         /// This unit.
         parent: DivisionCode,
     },
+    /// No decision is open about the child.
+    #[error("{0} does not wait for a decision: it is not planned here, or comes with the journal that was accepted")]
+    NotWaiting(DivisionCode),
+    /// Its history cannot be kept beside what it sends.
+    #[error("the history of {code} cannot be kept: {reason}; with --replace, what it has replaces what is held")]
+    CannotKeep {
+        /// The child.
+        code: DivisionCode,
+        /// Why.
+        reason: &'static str,
+    },
     /// A name is missing or too long.
     #[error("give a unit's name of 1 to 60 characters")]
     Name,

@@ -54,6 +54,15 @@ pub fn sums(
         Source::OwnEntries => &[Link::Unit(unit)],
         Source::OwnDays | Source::Months => &[],
     };
+    if source == Source::ChildDays {
+        let (from, to) = (keys::kept(unit, &first), keys::kept(unit, &end));
+        index.scan(&from, Some(&to), &mut |key, value| {
+            if let Some(item) = keys::parse_kept(key) {
+                take(item, HeldItem::from_bytes(value)?.amount());
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
     if !links.is_empty() {
         for link in links {
             index.scan(&keys::held(*link, &first), Some(&keys::held(*link, &end)), &mut |key, value| {

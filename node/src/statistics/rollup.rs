@@ -274,11 +274,12 @@ pub fn sum_of_parts(group: &Group<'_>, children: &[DivisionCode], total: &CellKe
     Ok(sum)
 }
 
-/// A day of a direct child: as it tells, and as the registry adds.
+/// A day of a direct child: as it tells, as its former life told, and as the registry adds.
 fn of_direct_child(group: &Group<'_>, day: &CellKey) -> Result<i64, IndexError> {
     let item = day.to_bytes();
-    let told = contributed(group, &keys::held(Link::Unit(day.scope), &item))?;
-    Ok(told.saturating_add(contributed(group, &keys::held(Link::Registry, &item))?))
+    let parts =
+        [keys::held(Link::Unit(day.scope), &item), keys::kept(day.scope, &item), keys::held(Link::Registry, &item)];
+    parts.iter().try_fold(0_i64, |sum, part| Ok(sum.saturating_add(contributed(group, part)?)))
 }
 
 /// The planned children.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use wuji_proto::{DivisionCode, Watermark, stored};
+use wuji_proto::{DivisionCode, Incarnation, Watermark, stored};
 
-use super::Acceptor;
-use crate::feed::child::Child;
+use super::{Wish, Wishes};
+use crate::feed::child::{Child, Waiting};
 use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
 use crate::feed::group::Group;
 use crate::feed::heard::Heard;
@@ -52,9 +52,12 @@ impl Answer {
 
 /// What the writer knows of the children beyond the index.
 pub struct Children {
-    acceptor: Acceptor,
+    wishes: Wishes,
     streams: BTreeMap<DivisionCode, StreamId>,
-    hashers: BTreeMap<DivisionCode, ItemHasher>,
+    /// Of each stream's incarnation.
+    hashers: BTreeMap<DivisionCode, (Incarnation, ItemHasher)>,
+    /// Journals whose children were held since the start, with what was held of them journalled.
+    held: BTreeMap<DivisionCode, Incarnation>,
     catching_up: BTreeSet<DivisionCode>,
     applied: BTreeMap<DivisionCode, Watermark>,
     safe: BTreeMap<DivisionCode, Watermark>,
@@ -73,7 +76,7 @@ const WALKS_MAX: usize = 8;
 
 impl Children {
     /// Reads the marks from the index.
-    pub fn read(store: &Store, acceptor: Acceptor) -> Result<Self, IndexError> {
+    pub fn read(store: &Store, wishes: Wishes) -> Result<Self, IndexError> {
         let mut catching_up = BTreeSet::new();
         let mut safe = BTreeMap::new();
         let prefix = keys::children();
@@ -87,9 +90,9 @@ impl Children {
             }
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        let (streams, hashers) = (BTreeMap::new(), BTreeMap::new());
+        let (streams, hashers, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (walking, heard) = (BTreeSet::new(), Arc::default());
-        Ok(Self { acceptor, streams, hashers, catching_up, applied: safe.clone(), safe, walking, heard })
+        Ok(Self { wishes, streams, hashers, held, catching_up, applied: safe.clone(), safe, walking, heard })
     }
 
     /// What the children tell of the units below them.
@@ -157,22 +160,14 @@ impl Children {
             ),
             Some(child) => match child.incarnation {
                 None => {
-                    let job = Box::new(ChildJob::Open { opening, stream, reply });
-                    (self.acceptor)(code, job);
+                    (self.wishes)(Wish::Accept(code, Box::new(ChildJob::Open { opening, stream, reply })));
                     return Ok(());
                 }
-                Some(known) if known != opening.incarnation => refuse(
-                    format!(
-                        "{code} comes with another journal ({}) than the one accepted ({known}): was it replaced or \
-                         restored? Nothing is taken from it until an operator of {} decides",
-                        opening.incarnation, group.own
-                    ),
-                    true,
-                ),
+                Some(known) if known != opening.incarnation => refuse(self.hold(group, child, known, &opening)?, true),
                 Some(known) => {
                     self.walking.remove(&code);
                     self.streams.insert(code, stream);
-                    self.hashers.insert(code, ItemHasher::new(code, known));
+                    self.hashers.insert(code, (known, ItemHasher::new(code, known)));
                     store_starts(group, &opening)?;
                     Ok(ChildWelcome {
                         low: child.low,
@@ -187,6 +182,37 @@ impl Children {
         Ok(())
     }
 
+    /// Another journal than the accepted one: what is held of the child is journalled, since
+    /// it may never be sent again, and an operator decides.
+    fn hold(
+        &mut self,
+        group: &mut Group<'_>,
+        mut child: Child,
+        known: Incarnation,
+        opening: &ChildOpening,
+    ) -> Result<String, IndexError> {
+        let (code, own) = (opening.code, group.own);
+        let shares = shares_starts(group, opening)?;
+        let waiting = Some(Waiting { incarnation: opening.incarnation, shares });
+        if self.held.get(&code) != Some(&opening.incarnation) && (self.wishes)(Wish::Hold(code)) {
+            self.held.insert(code, opening.incarnation);
+        }
+        if child.waiting != waiting {
+            child.waiting = waiting;
+            child.write(&mut group.draft, code);
+        }
+        let choice = if shares || code.tier().has_children() {
+            "--replace (what it has replaces what is held)"
+        } else {
+            "--keep-history (it came back empty, and goes on) or --replace (what it has replaces what is held)"
+        };
+        Ok(format!(
+            "{code} comes with another journal ({}) than the one accepted ({known}): was it replaced or restored? \
+             Nothing is taken from it until an operator of {own} decides: wuji child adopt {code} -c {own} {choice}",
+            opening.incarnation
+        ))
+    }
+
     fn frame(
         &mut self,
         code: DivisionCode,
@@ -196,7 +222,10 @@ impl Children {
         now_ms: i64,
     ) -> Result<FrameOutcome, IndexError> {
         let hasher = self.hashers.get(&code).filter(|_| self.streams.get(&code) == Some(&stream));
-        let (Some(hasher), Some(mut child)) = (hasher, Child::read(&group.draft, code)?) else {
+        // An adoption meanwhile ends the stream of the former life.
+        let child = Child::read(&group.draft, code)?;
+        let child = child.filter(|child| hasher.is_some_and(|(of, _)| child.incarnation == Some(*of)));
+        let (Some((_, hasher)), Some(mut child)) = (hasher, child) else {
             let reason = "a newer connection has taken over".to_owned();
             return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
         };
@@ -259,6 +288,18 @@ pub fn mark_catching_up(group: &mut Group<'_>) -> Result<Vec<DivisionCode>, Inde
         }
     }
     Ok(marked)
+}
+
+/// Whether the child has a start that the accepted life had: then it has entries of it too.
+fn shares_starts(group: &Group<'_>, opening: &ChildOpening) -> Result<bool, IndexError> {
+    for start in &opening.starts {
+        let known: Option<stored::Start> =
+            group.draft.message("a child's start", &keys::child_start(opening.code, start.number))?;
+        if known.is_some_and(|known| known.epoch == start.epoch) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Keeps the child's starts: a restored child is recognised by them.

@@ -20,6 +20,8 @@ pub struct Driver {
     /// What was last shown as complete.
     shown: Option<(Watermark, Option<wuji_proto::Digest>)>,
     pub items_sent: usize,
+    /// Why the parent does not let the child in.
+    pub held: Option<String>,
 }
 
 #[derive(Clone)]
@@ -72,7 +74,14 @@ impl Driver {
         let (reply, answer) = oneshot::channel();
         let opening = opening(feed, feed.incarnation());
         assert!(jobs.send(ChildJob::Open { opening, stream, reply }).await.is_ok());
-        let welcome = answer.await.unwrap().unwrap();
+        let welcome = match answer.await.unwrap() {
+            Ok(welcome) => welcome,
+            Err(refusal) => {
+                assert!(refusal.held, "{}", refusal.reason);
+                self.held = Some(refusal.reason);
+                return false;
+            }
+        };
         assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
         let high_known = feed.knows(welcome.high);
         (self.cursor, self.walk) = match welcome.walk {

@@ -48,6 +48,10 @@ pub enum Act {
         leaf: usize,
         which: u8,
     },
+    /// The newest submission of a leaf once more, as after a lost answer.
+    Retry {
+        leaf: usize,
+    },
     /// Lets a node's link carry some frames.
     Push {
         node: usize,
@@ -105,6 +109,8 @@ pub struct Federation {
     units: Vec<Unit>,
     records: BTreeMap<usize, Vec<(RecordId, u32)>>,
     next_record: u8,
+    /// Each leaf's newest submission.
+    newest: BTreeMap<usize, (RecordId, u8, u8)>,
 }
 
 impl Federation {
@@ -127,7 +133,8 @@ impl Federation {
             };
             units.push(Unit { state: None, driver: Driver::default(), options });
         }
-        let mut federation = Self { directory, catalogue, units, records: BTreeMap::new(), next_record: 0 };
+        let mut federation =
+            Self { directory, catalogue, units, records: BTreeMap::new(), next_record: 0, newest: BTreeMap::new() };
         for node in 0..TREE.len() {
             federation.open(node);
         }
@@ -176,6 +183,7 @@ impl Federation {
             Act::Submit { leaf, seed } => self.submit(leaf + FIRST_LEAF, seed).await,
             Act::Amend { leaf, which, seed } => self.amend(leaf + FIRST_LEAF, which, seed).await,
             Act::Void { leaf, which } => self.void(leaf + FIRST_LEAF, which).await,
+            Act::Retry { leaf } => self.retry(leaf + FIRST_LEAF).await,
             Act::Push { node, frames } => {
                 self.push(node, frames).await;
             }
@@ -251,7 +259,19 @@ impl Federation {
         let submission = ledgers.check("mediation", id, values(seed, self.next_record)).unwrap();
         let receipt = ledgers.submit(vec![submission], "test").await.pop().unwrap().unwrap();
         assert!(!receipt.repeated);
+        self.newest.insert(node, (id, seed, self.next_record));
         self.records.entry(node).or_default().push((id, 1));
+    }
+
+    async fn retry(&mut self, node: usize) {
+        let Some((id, seed, number)) = self.newest.get(&node).copied() else { return };
+        let ledgers = &self.state(node).ledgers;
+        let submission = ledgers.check("mediation", id, values(seed, number)).unwrap();
+        match ledgers.submit(vec![submission], "test").await.pop().unwrap() {
+            Ok(receipt) => assert!(receipt.repeated),
+            // It was amended since: its first values are known no more.
+            Err(error) => assert!(matches!(error, wuji_node::ledger::LedgerError::Taken(_)), "{error}"),
+        }
     }
 
     async fn amend(&mut self, node: usize, which: u8, seed: u8) {
@@ -313,6 +333,34 @@ impl Federation {
     /// Frames' items that a node has sent upward in all.
     pub fn items_sent(&self, node: usize) -> usize {
         self.units[node].driver.items_sent
+    }
+
+    /// A machine is replaced: the unit comes back with nothing.
+    pub async fn replace_machine(&mut self, node: usize) {
+        self.close(node, true).await;
+        std::fs::remove_dir_all(&self.units[node].options.directory).unwrap();
+        self.records.remove(&node);
+        self.newest.remove(&node);
+        self.open(node);
+    }
+
+    /// An operator of a node's parent decides about it.
+    pub async fn adopt(&self, node: usize, keep_history: bool) -> Result<u64, wuji_node::ledger::LedgerError> {
+        let ledgers = self.state(TREE[node].1.unwrap()).ledgers.clone();
+        ledgers.adopt_child(self.units[node].options.code, keep_history, "test").await.map(|(_, cells)| cells)
+    }
+
+    /// Why a node's parent holds it.
+    pub fn held(&self, node: usize) -> Option<&str> {
+        self.units[node].driver.held.as_deref()
+    }
+
+    /// A node's total of accepted cases in its own scope.
+    pub fn total_of(&self, node: usize) -> i64 {
+        let accepted = self.catalogue.measure("mediation.accepted").unwrap().key();
+        let own = self.units[node].options.code;
+        let of = |cell: &CellKey| cell.scope == own && cell.measure == accepted && cell.part.split == 1;
+        self.items(node).iter().filter(|(cell, _)| of(cell)).map(|(_, amount)| amount).sum()
     }
 
     /// Items that changed since the parent last acknowledged.

@@ -61,6 +61,9 @@ fn child_trouble(child: &ChildStatus) -> Option<Next> {
     let look = format!("wuji status -c {}", child.code);
     let named = format!("the child {} {}", child.code, child.name);
     match (child.state.as_str(), child.digest.as_str()) {
+        ("held", _) if child.reason.contains("another journal") => {
+            Some(say(format!("{named} is held: {}", child.reason), format!("wuji child adopt {} --help", child.code)))
+        }
         ("held", _) => Some(say(format!("{named} is held: {}", child.reason), look)),
         ("absent", _) => Some(say(format!("{named} is not connected: see that it runs"), look)),
         ("connected", "differs") if child.resync.is_empty() => {

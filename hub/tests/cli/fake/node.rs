@@ -4,8 +4,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
-    ChildStatus, IndexStatus, JournalStatus, ListChildrenReply, ListChildrenRequest, ParentStatus, PlannedChild,
-    RegisterChildReply, RegisterChildRequest, StatusReply, StatusRequest, TreeRequest, TreeUnit,
+    AdoptChildReply, AdoptChildRequest, ChildStatus, IndexStatus, JournalStatus, ListChildrenReply,
+    ListChildrenRequest, ParentStatus, PlannedChild, RegisterChildReply, RegisterChildRequest, StatusReply,
+    StatusRequest, TreeRequest, TreeUnit,
 };
 
 use super::Fake;
@@ -126,6 +127,11 @@ impl Node for Fake {
         request: Request<RegisterChildRequest>,
     ) -> Result<Response<RegisterChildReply>, Status> {
         Ok(Response::new(RegisterChildReply { repeated: request.into_inner().name == "招贤镇" }))
+    }
+
+    async fn adopt_child(&self, asked: Request<AdoptChildRequest>) -> Result<Response<AdoptChildReply>, Status> {
+        let cells = if asked.into_inner().keep_history { 1_750 } else { 0 };
+        Ok(Response::new(AdoptChildReply { incarnation: "5d3c0f10-1111-4222-8333-444455556666".to_owned(), cells }))
     }
 
     async fn list_children(&self, _: Request<ListChildrenRequest>) -> Result<Response<ListChildrenReply>, Status> {

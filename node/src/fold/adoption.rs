@@ -1,0 +1,109 @@
+//! A child that comes back with another journal: what was held of its former life is
+//! journalled at that moment, and counts on or is replaced as its operator decides. Otherwise
+//! a dead village PC and one rebuilt township would erase a village's history.
+
+use wuji_proto::stored::child_accepted::Mode;
+use wuji_proto::stored::{CellsHeld, ChildAccepted};
+use wuji_proto::{Digest, DivisionCode, Incarnation, Watermark};
+
+use super::registry::child_code;
+use super::{FoldError, misfit};
+use crate::feed::child::Child;
+use crate::feed::group::Group;
+use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
+use crate::index::keys::{self, Link};
+use crate::index::values::HeldItem;
+use crate::index::{IndexError, Pair};
+use crate::journal::Position;
+use crate::statistics::rollup::Intake;
+
+pub(super) fn accepted(group: &mut Group<'_>, at: Position, entry: &ChildAccepted) -> Result<(), FoldError> {
+    let code = child_code(at, &entry.code)?;
+    let incarnation =
+        Incarnation::from_slice(&entry.incarnation).ok_or_else(|| misfit(at, "an incarnation has not 16 bytes"))?;
+    let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
+    match entry.mode() {
+        Mode::First => child.accept(incarnation),
+        Mode::KeepHistory => {
+            keep(group, code)?;
+            child.accept(incarnation);
+        }
+        Mode::Replace => replace(group, code, &mut child, incarnation)?,
+    }
+    forget_starts(group, code)?;
+    child.write(&mut group.draft, code);
+    Ok(())
+}
+
+/// What was held counts on beside the link: no total moves.
+fn keep(group: &mut Group<'_>, code: DivisionCode) -> Result<(), IndexError> {
+    for (key, value) in held(group, code)? {
+        let Some(item) = keys::parse_held(&key) else { continue };
+        let kept = keys::kept(code, item);
+        let before = group.draft.get(&kept)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?;
+        let sum = HeldItem::from_bytes(&value)?.amount().saturating_add(before.map_or(0, |held| held.amount()));
+        if sum != 0 {
+            group.draft.put(kept, HeldItem { aside: false, value: ItemValue::Amount(sum) }.to_bytes());
+        }
+        group.draft.remove(key);
+    }
+    Ok(())
+}
+
+/// What is held stands until the child's walk replaces it, range by range.
+fn replace(
+    group: &mut Group<'_>,
+    code: DivisionCode,
+    child: &mut Child,
+    incarnation: Incarnation,
+) -> Result<(), IndexError> {
+    let hasher = ItemHasher::new(code, incarnation);
+    let mut digest = Digest::default();
+    for (key, value) in held(group, code)? {
+        if let Some(item) = keys::parse_held(&key) {
+            digest = digest.with(hasher.hash(item, HeldItem::value_bytes(&value)));
+        }
+    }
+    child.accept(incarnation);
+    child.holding.digest = digest;
+    child.want_walk();
+    Ok(())
+}
+
+fn held(group: &Group<'_>, code: DivisionCode) -> Result<Vec<Pair>, IndexError> {
+    let prefix = keys::held_by(Link::Unit(code));
+    group.draft.range(&prefix, keys::after(&prefix).as_deref())
+}
+
+/// The starts of the former life say nothing of the new one.
+fn forget_starts(group: &mut Group<'_>, code: DivisionCode) -> Result<(), IndexError> {
+    let prefix = keys::child_starts(code);
+    for (key, _) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+        group.draft.remove(key);
+    }
+    Ok(())
+}
+
+/// While the index is built anew, a snapshot stands for the child's feed. An index that has
+/// taken any of that feed has the cells already.
+pub(super) fn cells_held(group: &mut Group<'_>, at: Position, entry: &CellsHeld) -> Result<(), FoldError> {
+    let code = child_code(at, &entry.code)?;
+    let Some(mut child) = Child::read(&group.draft, code)? else { return Ok(()) };
+    let of_this_life = child.incarnation.filter(|life| life.to_bytes()[..] == entry.incarnation[..]);
+    let Some(incarnation) = of_this_life.filter(|_| child.low == Watermark::ZERO && child.walk.is_none()) else {
+        return Ok(());
+    };
+    let hasher = ItemHasher::new(code, incarnation);
+    let cell =
+        |cell: &wuji_proto::stored::HeldCell| FeedItem { key: cell.key.clone(), value: ItemValue::Amount(cell.amount) };
+    let items = entry.cells.iter().map(cell).collect();
+    let mut intake = Intake::new(group, code, &hasher, child.holding);
+    if entry.first {
+        intake.replace((&[], None), items)?
+    } else {
+        intake.take(items)?
+    }
+    child.holding = intake.holding();
+    child.write(&mut group.draft, code);
+    Ok(())
+}
