@@ -75,7 +75,6 @@ impl<'c> Fold<'c> {
             Event::ChildRegistered(registered) => registry::registered(group, at, registered),
             Event::ChildAccepted(accepted) => adoption::accepted(group, at, accepted),
             Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
-            Event::CellsHeld(_) => Ok(()),
             Event::Started(started) => {
                 let start = stored::FoldedStart {
                     number: started.number,
@@ -87,8 +86,13 @@ impl<'c> Fold<'c> {
                 group.draft.put(keys::start(started.number), prost::Message::encode_to_vec(&start));
                 Ok(())
             }
-            // These say something of the journal, the catalogue's own state is kept beside.
-            Event::Created(_) | Event::Stopped(_) | Event::CatalogueAdopted(_) | Event::LossAccepted(_) => Ok(()),
+            // These say something of the journal; the catalogue's own state is kept beside; and
+            // cells that are held now are in the index.
+            Event::Created(_)
+            | Event::Stopped(_)
+            | Event::CatalogueAdopted(_)
+            | Event::LossAccepted(_)
+            | Event::CellsHeld(_) => Ok(()),
         }
     }
 

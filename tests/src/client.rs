@@ -153,6 +153,13 @@ impl Client {
         child.with_context(|| format!("{} knows no child {code}", self.code))
     }
 
+    /// Decides about a child that came back with another journal.
+    pub async fn adopt(&self, code: DivisionCode, keep_history: bool) -> anyhow::Result<()> {
+        let request = v1::AdoptChildRequest { code: code.to_string(), keep_history };
+        NodeClient::new(self.channel()).adopt_child(request).await.map_err(|status| self.error("adopting", &status))?;
+        Ok(())
+    }
+
     /// Plans a child.
     pub async fn register(&self, code: DivisionCode, name: &str, expected_from: i32) -> anyhow::Result<()> {
         let request = v1::RegisterChildRequest { code: code.to_string(), name: name.to_owned(), expected_from };

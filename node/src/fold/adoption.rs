@@ -99,9 +99,9 @@ pub(super) fn cells_held(group: &mut Group<'_>, at: Position, entry: &CellsHeld)
     let items = entry.cells.iter().map(cell).collect();
     let mut intake = Intake::new(group, code, &hasher, child.holding);
     if entry.first {
-        intake.replace((&[], None), items)?
+        intake.replace((&[], None), items)?;
     } else {
-        intake.take(items)?
+        intake.take(items)?;
     }
     child.holding = intake.holding();
     child.write(&mut group.draft, code);

@@ -1,5 +1,6 @@
 //! Federations of real nodes, and what must hold in them whatever happens.
 
+mod adoption;
 mod amending;
 mod crashes;
 mod index;
