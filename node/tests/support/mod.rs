@@ -1,6 +1,7 @@
 //! A small federation of node states: one county, two townships, three workrooms.
 
 mod driver;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use driver::Driver;
 use prost::Message;
-use wuji_node::catalogue::{Catalogue, Values};
+use records::values;
+use wuji_node::catalogue::Catalogue;
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Env, Workers};
 use wuji_node::feed::exchange::ChildOpening;
@@ -19,7 +21,7 @@ use wuji_node::index::{Index, keys};
 use wuji_node::ledger::read::Filter;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::telemetry::Metrics;
-use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, Period, RecordId, period, stored, v1};
+use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, Period, RecordId, period, stored};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
 const TREE: [(&str, Option<usize>); 6] = [
@@ -454,34 +456,6 @@ impl Federation {
         parts.extend(days.into_iter().map(|day| (reported, day, wuji_proto::Part::default(), 1)));
         parts
     }
-}
-
-/// A mediation case, varied by `seed`.
-fn values(seed: u8, number: u8) -> Values {
-    let text = |text: &str| v1::Value { kind: Some(v1::value::Kind::Text(text.to_owned())) };
-    let pick = |words: &[&'static str]| words[usize::from(seed) % words.len()];
-    let day = format!("2016-0{}-1{}", seed % 3 + 5, seed % 4);
-    let mut values: Values = [
-        ("case_no", text(&format!("no {number}"))),
-        ("accepted_on", text(&day)),
-        ("dispute_type", text(pick(&["婚姻家庭", "邻里", "合同"]))),
-        ("source", text(pick(&["当事人申请", "主动调解"]))),
-        ("difficulty", text(pick(&["简单", "一般", "重大", "疑难"]))),
-        ("form", text(pick(&["口头", "书面"]))),
-        ("people_count", text(&(seed % 5 + 2).to_string())),
-        ("amount", text(&format!("{}.50元", u32::from(seed) * 100))),
-        ("summary", text("两家因宅基地起争执，经调解和好。")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    let mediator = v1::Row { values: [("name".to_owned(), text("王调解"))].into() };
-    let list = v1::List { rows: vec![mediator] };
-    values.insert("mediators".to_owned(), v1::Value { kind: Some(v1::value::Kind::List(list)) });
-    if !seed.is_multiple_of(3) {
-        values.insert("result".to_owned(), text("成功"));
-        values.insert("mediated_on".to_owned(), text(&day));
-    }
-    values
 }
 
 /// Any held item is gone, if there is one.
