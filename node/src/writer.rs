@@ -263,6 +263,7 @@ impl Writer {
         let store = Arc::clone(&self.store);
         let mut group = Group::new(store.index(), store.own, head, &store.hasher);
         work(self, &mut group, pass)?;
+        self.children.accepted(&pass.accepted);
         let head = group.settle();
         if group.draft.is_empty() && pass.applied == before {
             return Ok(());
@@ -361,6 +362,8 @@ fn current_start(head: FeedHead, newest: u32) -> FeedHead {
 struct Pass {
     applied: u64,
     starts: Vec<Start>,
+    /// Children of which another life is accepted.
+    accepted: Vec<DivisionCode>,
     answers: Vec<Answer>,
     checkpoints: Vec<oneshot::Sender<Result<(), IndexError>>>,
 }
@@ -372,8 +375,12 @@ impl Pass {
             return Ok(());
         }
         fold.entry(group, entry)?;
-        if let Some(stored::entry::Event::Started(started)) = &entry.entry.event {
-            self.starts.push(Start::from_entry(started, sequence));
+        match &entry.entry.event {
+            Some(stored::entry::Event::Started(started)) => self.starts.push(Start::from_entry(started, sequence)),
+            Some(stored::entry::Event::ChildAccepted(accepted)) => {
+                self.accepted.extend(accepted.code.parse::<DivisionCode>().ok());
+            }
+            _ => {}
         }
         self.applied = sequence;
         Ok(())

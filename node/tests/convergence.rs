@@ -157,7 +157,7 @@ fn the_cells_of_a_held_workroom_outlive_its_parents_index() {
         federation.settle().await;
         assert_eq!((federation.total_of(1), federation.total()), (6, 5), "the township waits for its operator");
         federation.adopt(3, true).await.unwrap();
-        federation.settle().await;
+        federation.act(Act::Push { node: 1, frames: 500 }).await;
         assert_eq!((federation.total_of(1), federation.total()), (6, 6));
     });
 }

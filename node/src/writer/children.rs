@@ -115,6 +115,13 @@ impl Children {
         self.catching_up.extend(marked);
     }
 
+    /// Another life of these is accepted: nobody waits for the former one's complete mark.
+    pub fn accepted(&mut self, codes: &[DivisionCode]) {
+        for code in codes {
+            self.catching_up.remove(code);
+        }
+    }
+
     /// A checkpoint covers everything applied.
     pub fn made_safe(&mut self) {
         self.safe.clone_from(&self.applied);
