@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 18] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -14,7 +14,12 @@ const COMMANDS: [&[&str]; 13] = [
     &["tree"],
     &["stats"],
     &["child", "register"],
+    &["child", "adopt"],
     &["child", "list"],
+    &["division", "find"],
+    &["node"],
+    &["up"],
+    &["dev", "certificates"],
     &["completion"],
 ];
 

@@ -105,6 +105,20 @@ fn a_child_is_registered_for_today_unless_a_day_is_given() {
 }
 
 #[test]
+fn a_child_is_adopted_only_with_a_decision() {
+    let dir = Dir::new();
+    let kept = dir.out(&["child", "adopt", "371122102", "--keep-history"]);
+    assert!(kept.starts_with("adopted 371122102: its history counts on; 1750 cells are in the journal"), "{kept}");
+    let replaced = dir.out(&["child", "adopt", "371122102", "--replace"]);
+    assert!(replaced.contains("what it has replaces what is held"), "{replaced}");
+    for undecided in
+        [&["child", "adopt", "371122102"][..], &["child", "adopt", "371122102", "--replace", "--keep-history"]]
+    {
+        assert_eq!(dir.wuji(undecided).code, 2, "{undecided:?}");
+    }
+}
+
+#[test]
 fn every_field_of_a_document_is_described() {
     // Below these stand the catalogue's names.
     const NAMED_BY_THE_CATALOGUE: [&str; 6] = ["values", "units", "words", "figures", "totals", "in_transit"];
@@ -133,6 +147,7 @@ fn every_field_of_a_document_is_described() {
         &["stats", "-m", "mediation.accepted", "--by", "unit"],
         &["child", "list"],
         &["child", "register", "371122104", "--name", "x"],
+        &["child", "adopt", "371122104", "--replace"],
         &["ledger", "show", &record.id],
         &["ledger", "list", "mediation"],
         &["ledger", "add", "publicity", "topic=x"],
