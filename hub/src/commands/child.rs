@@ -60,8 +60,17 @@ EXAMPLES
 pub struct AdoptArgs {
     /// The child's division code
     pub code: DivisionCode,
+    /// The decision.
+    #[command(flatten)]
+    pub decision: Decision,
+}
+
+/// One of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Decision {
     /// It came back empty: its history counts on
-    #[arg(long, required_unless_present = "replace", conflicts_with = "replace")]
+    #[arg(long)]
     pub keep_history: bool,
     /// What it has replaces what is held
     #[arg(long)]
@@ -87,14 +96,14 @@ struct Adopted {
 
 async fn adopt(args: &AdoptArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let client = global.connect().await?;
-    let message = AdoptChildRequest { code: args.code.to_string(), keep_history: args.keep_history };
+    let message = AdoptChildRequest { code: args.code.to_string(), keep_history: args.decision.keep_history };
     let operation = format!("adopt the child {}", args.code);
     let reply = client.node().adopt_child(request(message)).await;
     let reply = reply.map_err(|status| client.error(&operation, status))?.into_inner();
     let adopted = Adopted {
         code: args.code,
         incarnation: reply.incarnation,
-        kept_history: args.keep_history,
+        kept_history: args.decision.keep_history,
         journalled_cells: reply.cells,
     };
     global.output().document(&adopted, adopted_sheet, |it, _| {

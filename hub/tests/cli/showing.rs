@@ -114,7 +114,9 @@ fn a_child_is_adopted_only_with_a_decision() {
     for undecided in
         [&["child", "adopt", "371122102"][..], &["child", "adopt", "371122102", "--replace", "--keep-history"]]
     {
-        assert_eq!(dir.wuji(undecided).code, 2, "{undecided:?}");
+        let said = dir.wuji(undecided);
+        assert_eq!(said.code, 2, "{undecided:?}");
+        assert!(said.err.contains("--keep-history") && said.err.contains("--replace"), "{}", said.err);
     }
 }
 

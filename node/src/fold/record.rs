@@ -4,10 +4,22 @@ use wuji_proto::stored::{Amended, RecordHead, Submitted, Voided};
 use wuji_proto::{RecordId, stored};
 
 use super::{Fold, FoldError, misfit, own_cell};
+use crate::catalogue::Values;
 use crate::feed::group::Group;
 use crate::index::{IndexError, keys};
 use crate::journal::Position;
 use crate::statistics::rollup;
+
+/// What submissions and amendments have in common.
+struct Written<'e> {
+    at: Position,
+    at_ms: i64,
+    ledger: &'e str,
+    event_date: i32,
+    values: &'e Values,
+    content: &'e [u8],
+    unique: &'e [Vec<u8>],
+}
 
 impl Fold<'_> {
     pub(super) fn submitted(
@@ -18,21 +30,16 @@ impl Fold<'_> {
         submitted: &Submitted,
     ) -> Result<(), FoldError> {
         let id = record_id(at, &submitted.id)?;
-        let head = RecordHead {
-            revision: 1,
-            voided: false,
-            event_date: submitted.event_date,
-            segment: at.segment,
-            offset: at.offset,
-            sequence: at.sequence,
-            values_segment: at.segment,
-            values_offset: at.offset,
-            first_at_ms: at_ms,
+        let entry = Written {
+            at,
             at_ms,
-            content: submitted.content.clone(),
-            facts: self.facts(&submitted.ledger, &submitted.values),
-            unique: submitted.unique.clone(),
+            ledger: &submitted.ledger,
+            event_date: submitted.event_date,
+            values: &submitted.values,
+            content: &submitted.content,
+            unique: &submitted.unique,
         };
+        let head = self.head(&entry, 1, at_ms);
         self.enter(group, &submitted.ledger, id, &head)
     }
 
@@ -45,21 +52,16 @@ impl Fold<'_> {
     ) -> Result<(), FoldError> {
         let id = record_id(at, &amended.id)?;
         let before = self.leave(group, at, &amended.ledger, id)?;
-        let head = RecordHead {
-            revision: amended.revision,
-            voided: false,
-            event_date: amended.event_date,
-            segment: at.segment,
-            offset: at.offset,
-            sequence: at.sequence,
-            values_segment: at.segment,
-            values_offset: at.offset,
-            first_at_ms: before.first_at_ms,
+        let entry = Written {
+            at,
             at_ms,
-            content: amended.content.clone(),
-            facts: self.facts(&amended.ledger, &amended.values),
-            unique: amended.unique.clone(),
+            ledger: &amended.ledger,
+            event_date: amended.event_date,
+            values: &amended.values,
+            content: &amended.content,
+            unique: &amended.unique,
         };
+        let head = self.head(&entry, amended.revision, before.first_at_ms);
         self.enter(group, &amended.ledger, id, &head)
     }
 
@@ -85,13 +87,25 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn facts(
-        &self,
-        ledger: &str,
-        values: &std::collections::BTreeMap<String, wuji_proto::v1::Value>,
-    ) -> std::collections::BTreeMap<String, wuji_proto::v1::Value> {
+    /// The state that an entry with values gives its record.
+    fn head(&self, entry: &Written<'_>, revision: u32, first_at_ms: i64) -> RecordHead {
         // A ledger that the catalogue has dropped is kept and counts no more.
-        self.catalogue.ledger(ledger).map(|ledger| ledger.facts(values)).unwrap_or_default()
+        let facts = self.catalogue.ledger(entry.ledger).map(|ledger| ledger.facts(entry.values)).unwrap_or_default();
+        RecordHead {
+            revision,
+            voided: false,
+            event_date: entry.event_date,
+            segment: entry.at.segment,
+            offset: entry.at.offset,
+            sequence: entry.at.sequence,
+            values_segment: entry.at.segment,
+            values_offset: entry.at.offset,
+            first_at_ms,
+            at_ms: entry.at_ms,
+            content: entry.content.to_vec(),
+            facts,
+            unique: entry.unique.to_vec(),
+        }
     }
 
     /// A live record begins to count.

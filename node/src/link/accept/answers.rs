@@ -125,5 +125,5 @@ pub fn close(refusal: Refusal) -> v1::FeedAck {
 }
 
 fn stopping() -> Refusal {
-    Refusal { reason: "the parent is stopping".to_owned(), held: false }
+    Refusal { reason: "the parent gave no answer: it is busy or stopping".to_owned(), held: false }
 }
