@@ -2,12 +2,15 @@
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 10] = [
     "wuji/v1/value.proto",
     "wuji/v1/ledger.proto",
     "wuji/v1/catalogue.proto",
     "wuji/v1/statistics.proto",
+    "wuji/v1/report.proto",
     "wuji/v1/node.proto",
+    "wuji/v1/mark.proto",
+    "wuji/v1/pull.proto",
     "wuji/v1/federation.proto",
     "wuji/stored/v1/stored.proto",
 ];

@@ -92,6 +92,9 @@ impl<'c> Fold<'c> {
             | Event::Stopped(_)
             | Event::CatalogueAdopted(_)
             | Event::LossAccepted(_)
+            | Event::ZeroReported(_)
+            | Event::DaysReceived(_)
+            | Event::ReportIssued(_)
             | Event::CellsHeld(_) => Ok(()),
         }
     }

@@ -135,6 +135,7 @@ impl NodeState {
             parent: options.parent.map(|parent| parent.to_string()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             planned: false,
+            catalogue_version: catalogue.version().to_owned(),
         })?;
         if unclean {
             writer.mark_catching_up()?;

@@ -71,6 +71,7 @@ impl NodeStatus {
         let holding = view.state.holding.clone().unwrap_or_default();
         drop(view);
         Ok(v1::StatusReply {
+            audit: None,
             code: own.to_string(),
             name: self.name.clone(),
             tier: own.tier().name().to_owned(),

@@ -8,6 +8,7 @@
 mod cell;
 mod code;
 mod error;
+mod figure;
 mod id;
 /// Civil periods, dates and grains.
 pub mod period;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,10 @@ pub const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
 /// Bytes of a period inside a stored key.
 pub const PERIOD_KEY_BYTES: usize = 4;
 
-/// Day 0 of stored dates.
+/// Days in a week.
+const DAYS_PER_WEEK: i32 = 7;
+
+/// Day 0 of stored dates; a Monday, so weeks are whole sevens of days.
 const EPOCH: Date = Date::constant(1900, 1, 1);
 
 /// The length of a period, from the finest.
@@ -30,11 +33,13 @@ pub enum Grain {
     HalfYear,
     /// 年
     Year,
+    /// 周, from Monday: beside the others, since no month is made of whole weeks.
+    Week,
 }
 
 impl Grain {
-    /// All grains, from the finest.
-    pub const ALL: [Self; 5] = [Self::Day, Self::Month, Self::Quarter, Self::HalfYear, Self::Year];
+    /// All grains: from the finest, and the week.
+    pub const ALL: [Self; 6] = [Self::Day, Self::Month, Self::Quarter, Self::HalfYear, Self::Year, Self::Week];
 
     /// The English word.
     pub const fn name(self) -> &'static str {
@@ -44,13 +49,36 @@ impl Grain {
             Self::Quarter => "quarter",
             Self::HalfYear => "half-year",
             Self::Year => "year",
+            Self::Week => "week",
         }
     }
 
-    /// Months in a period of this grain; `None` for a day.
+    /// Whether a period of this grain is made of whole months.
+    pub const fn is_of_months(self) -> bool {
+        self.months().is_some()
+    }
+
+    /// Days in a period of this grain at least.
+    pub const fn days_min(self) -> i32 {
+        match self {
+            Self::Day => 1,
+            Self::Week => DAYS_PER_WEEK,
+            Self::Month => 28,
+            Self::Quarter => 90,
+            Self::HalfYear => 181,
+            Self::Year => 365,
+        }
+    }
+
+    /// Days in a period of this grain that is not made of months.
+    const fn days(self) -> i32 {
+        if matches!(self, Self::Week) { DAYS_PER_WEEK } else { 1 }
+    }
+
+    /// Months in a period of this grain; `None` for a day and a week.
     const fn months(self) -> Option<i32> {
         match self {
-            Self::Day => None,
+            Self::Day | Self::Week => None,
             Self::Month => Some(1),
             Self::Quarter => Some(3),
             Self::HalfYear => Some(6),
@@ -65,6 +93,7 @@ impl Grain {
             Self::Quarter => 3,
             Self::HalfYear => 4,
             Self::Year => 5,
+            Self::Week => 6,
         }
     }
 }
@@ -82,17 +111,17 @@ impl FromStr for Grain {
         Self::ALL
             .into_iter()
             .find(|grain| grain.name() == text)
-            .ok_or_else(|| ParseError::new("grain", text, "use day, month, quarter, half-year or year"))
+            .ok_or_else(|| ParseError::new("grain", text, "use day, week, month, quarter, half-year or year"))
     }
 }
 
-/// A civil day (UTC+8), month, quarter, half-year or year.
+/// A civil day (UTC+8), week, month, quarter, half-year or year.
 ///
-/// Written `2016-08-15`, `2016-08`, `2016-Q3`, `2016-H2`, `2016`.
+/// Written `2016-08-15`, `2016-W33` (ISO 8601), `2016-08`, `2016-Q3`, `2016-H2`, `2016`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
     grain: Grain,
-    /// Days since 1900-01-01, or periods of the grain since the year 0.
+    /// Days or weeks since 1900-01-01, or periods of the grain since the year 0.
     number: i32,
 }
 
@@ -100,7 +129,7 @@ impl Period {
     /// The period of `grain` that holds `date`.
     pub fn of(date: Date, grain: Grain) -> Self {
         let number = match grain.months() {
-            None => days(date),
+            None => days(date).div_euclid(grain.days()),
             Some(months) => (i32::from(date.year()) * 12 + i32::from(date.month()) - 1) / months,
         };
         Self { grain, number }
@@ -118,13 +147,15 @@ impl Period {
 
     /// The first day.
     pub fn first_day(self) -> Date {
-        self.grain.months().map_or_else(|| date(self.number), |months| month_start(self.number * months))
+        self.grain
+            .months()
+            .map_or_else(|| date(self.number * self.grain.days()), |months| month_start(self.number * months))
     }
 
     /// The last day.
     pub fn last_day(self) -> Date {
         self.grain.months().map_or_else(
-            || date(self.number),
+            || date((self.number + 1) * self.grain.days() - 1),
             |months| {
                 let next = month_start((self.number + 1) * months);
                 next.checked_sub(1.day()).unwrap_or(next)
@@ -150,7 +181,24 @@ impl Period {
         Self { grain: self.grain, number: self.number - 1 }
     }
 
-    /// Four bytes whose order is: days, months, … years; each by time.
+    /// The period of the same grain a year before (同比 compares with it): of a day the same
+    /// date, or the last of February; of a week the one of the same number, or the year's last.
+    #[must_use]
+    pub fn year_before(self) -> Self {
+        match self.grain.months() {
+            Some(months) => Self { grain: self.grain, number: self.number - 12 / months },
+            None if self.grain == Grain::Week => {
+                let week = self.first_day().iso_week_date();
+                let year = week.year() - 1;
+                let there = ISOWeekDate::new(year, week.week(), Weekday::Monday)
+                    .or_else(|_| ISOWeekDate::new(year, week.week() - 1, Weekday::Monday));
+                there.map_or(self, |there| Self::of(there.date(), Grain::Week))
+            }
+            None => Self::day(self.first_day().saturating_sub(1.year())),
+        }
+    }
+
+    /// Four bytes whose order is: days, months, … years, weeks; each by time.
     pub fn to_key(self) -> [u8; PERIOD_KEY_BYTES] {
         (self.grain.tag() << 28 | (self.number.unsigned_abs() & 0x0fff_ffff)).to_be_bytes()
     }
@@ -161,7 +209,10 @@ impl Period {
         let grain = Grain::ALL.into_iter().find(|grain| grain.tag() == packed >> 28)?;
         let number = i32::try_from(packed & 0x0fff_ffff).ok()?;
         let per_year = match grain.months() {
-            None => return (number <= days(Date::constant(2200, 12, 31))).then_some(Self { grain, number }),
+            None => {
+                let last = days(Date::constant(2200, 12, 31)).div_euclid(grain.days());
+                return (number <= last).then_some(Self { grain, number });
+            }
             Some(months) => 12 / months,
         };
         let year = i16::try_from(number / per_year).ok()?;
@@ -204,6 +255,10 @@ impl fmt::Display for Period {
             Grain::Quarter => format!("{year:04}-Q{}", (month - 1) / 3 + 1),
             Grain::HalfYear => format!("{year:04}-H{}", (month - 1) / 6 + 1),
             Grain::Year => format!("{year:04}"),
+            Grain::Week => {
+                let week = first.iso_week_date();
+                format!("{:04}-W{:02}", week.year(), week.week())
+            }
         })
     }
 }
@@ -213,10 +268,17 @@ impl FromStr for Period {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let refuse = || {
-            ParseError::new("period", text, "write 2016-08-15, 2016-08, 2016-Q3, 2016-H2 or 2016 (years 1900 to 2200)")
+            ParseError::new(
+                "period",
+                text,
+                "write 2016-08-15, 2016-W33, 2016-08, 2016-Q3, 2016-H2 or 2016 (years 1900 to 2200)",
+            )
         };
         let (year, rest) = text.split_once('-').map_or((text, None), |(year, rest)| (year, Some(rest)));
         let year = if year.len() == 4 { year.parse::<i16>().map_err(|_| refuse())? } else { return Err(refuse()) };
+        if let Some(week) = rest.and_then(|rest| rest.strip_prefix('W')) {
+            return iso_week(year, week).ok_or_else(refuse);
+        }
         let (grain, month, day) = match rest {
             None => (Grain::Year, 1, 1),
             Some(rest) => month_and_day(rest).ok_or_else(refuse)?,
@@ -226,8 +288,17 @@ impl FromStr for Period {
     }
 }
 
+fn number(text: &str) -> Option<i8> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+fn iso_week(year: i16, week: &str) -> Option<Period> {
+    let monday = ISOWeekDate::new(year, number(week)?, Weekday::Monday).ok()?.date();
+    // A week counts to the year that has most of it; its Monday may lie in the year before.
+    YEARS.contains(&year).then(|| Period::of(monday, Grain::Week)).filter(|week| week.first_day() >= EPOCH)
+}
+
 fn month_and_day(rest: &str) -> Option<(Grain, i8, i8)> {
-    let number = |text: &str| if text.bytes().all(|b| b.is_ascii_digit()) { text.parse::<i8>().ok() } else { None };
     if let Some(quarter) = rest.strip_prefix('Q') {
         return number(quarter).filter(|q| (1..=4).contains(q)).map(|q| (Grain::Quarter, q * 3 - 2, 1));
     }
@@ -247,7 +318,7 @@ mod tests {
     use super::*;
 
     fn any_period() -> impl Strategy<Value = Period> {
-        (0..days(Date::constant(2200, 12, 31)), 0..5_usize)
+        (0..days(Date::constant(2200, 12, 31)), 0..Grain::ALL.len())
             .prop_map(|(day, grain)| Period::of(date(day), Grain::ALL[grain]))
     }
 
@@ -289,6 +360,8 @@ mod tests {
             ("2016-Q3", Grain::Quarter, "2016-07-01", "2016-09-30"),
             ("2016-H2", Grain::HalfYear, "2016-07-01", "2016-12-31"),
             ("2016", Grain::Year, "2016-01-01", "2016-12-31"),
+            ("2016-W33", Grain::Week, "2016-08-15", "2016-08-21"),
+            ("2015-W53", Grain::Week, "2015-12-28", "2016-01-03"),
         ] {
             let period: Period = text.parse().unwrap();
             assert_eq!(
@@ -299,10 +372,39 @@ mod tests {
     }
 
     #[test]
+    fn a_year_before_is_the_same_place_in_the_calendar() {
+        for (text, before) in [
+            ("2016-02-29", "2015-02-28"),
+            ("2016-08-15", "2015-08-15"),
+            ("2016-W33", "2015-W33"),
+            ("2015-W53", "2014-W52"),
+            ("2016-08", "2015-08"),
+            ("2016-Q1", "2015-Q1"),
+            ("2016-H2", "2015-H2"),
+            ("2016", "2015"),
+        ] {
+            assert_eq!(text.parse::<Period>().unwrap().year_before().to_string(), before, "{text}");
+        }
+    }
+
+    #[test]
     fn impossible_periods_are_refused() {
-        for text in
-            ["", "16", "2016-13", "2015-02-29", "2016-Q5", "2016-H0", "2016-Q", "1899", "2201", "2016-+1", "20160815"]
-        {
+        for text in [
+            "",
+            "16",
+            "2016-13",
+            "2015-02-29",
+            "2016-Q5",
+            "2016-H0",
+            "2016-Q",
+            "1899",
+            "2201",
+            "2016-+1",
+            "20160815",
+            "2016-W53",
+            "2016-W0",
+            "2016-W",
+        ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
     }

@@ -89,6 +89,7 @@ pub async fn ask(
         to: to.to_owned(),
         grain: grain.to_owned(),
         by: by.iter().map(|by| (*by).to_owned()).collect(),
+        ..v1::QueryRequest::default()
     };
     let (mut answer, mut sum) = (Answer::new(), 0);
     for reply in client.query(request).await? {
@@ -101,7 +102,7 @@ pub async fn ask(
             }
             Some(v1::query_reply::Part::End(end)) => {
                 answer.insert(vec!["total less rows".to_owned()], amount(&end.totals) - sum);
-                answer.insert(vec!["in transit".to_owned()], end.in_transit.first().copied().unwrap_or(0));
+                answer.insert(vec!["in transit".to_owned()], end.in_transit.first().map_or(0, v1::Figure::numerator));
             }
             Some(v1::query_reply::Part::Head(_)) | None => {}
         }

@@ -99,6 +99,7 @@ fn query(args: &StatsArgs, catalogue: &CatalogueReply) -> anyhow::Result<QueryRe
         to: to.to_string(),
         grain: args.grain.map(|grain| grain.name().to_owned()).unwrap_or_default(),
         by,
+        ..QueryRequest::default()
     })
 }
 

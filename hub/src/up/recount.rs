@@ -175,6 +175,7 @@ pub async fn ask(connection: &Connection, question: Question, from: &str, to: &s
         to: to.to_owned(),
         grain: question.grain.to_owned(),
         by: question.by.iter().map(|by| (*by).to_owned()).collect(),
+        ..v1::QueryRequest::default()
     };
     let call = |connection: Connection| {
         let request = request.clone();
@@ -203,7 +204,7 @@ fn answer(replies: Vec<v1::QueryReply>) -> Answer {
                 if total != sum {
                     answer.insert(vec!["the stated total less the rows".to_owned()], total - sum);
                 }
-                let transit = end.in_transit.first().copied().unwrap_or(0);
+                let transit = end.in_transit.first().map_or(0, v1::Figure::numerator);
                 if transit != 0 {
                     answer.insert(vec!["in transit".to_owned()], transit);
                 }

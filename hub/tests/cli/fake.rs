@@ -70,6 +70,7 @@ pub fn catalogue() -> CatalogueReply {
         unit: unit.to_owned(),
         ledger: "mediation".to_owned(),
         splits: vec![Split { fields: vec!["dispute_type".to_owned()] }],
+        ..MeasureDefinition::default()
     };
     CatalogueReply {
         version: "2016.1".to_owned(),

@@ -55,6 +55,14 @@ fn receipt(receipt: &ledger::Receipt) -> Receipt {
 
 #[tonic::async_trait]
 impl Ledger for LedgerService {
+    async fn zero_report(
+        &self,
+        request: Request<wuji_proto::v1::ZeroReportRequest>,
+    ) -> Result<Response<wuji_proto::v1::ZeroReportReply>, Status> {
+        self.access.require_operator(&request)?;
+        Err(Status::unimplemented("zero reports"))
+    }
+
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<Receipt>, Status> {
         let actor = self.access.require_operator(&request)?.to_string();
         let SubmitRequest { ledger, id: text, values } = request.into_inner();

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::statistics_server::Statistics;
-use wuji_proto::v1::{QueryReply, QueryRequest, query_reply};
+use wuji_proto::v1::{self, QueryReply, QueryRequest, query_reply};
 
 use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
@@ -31,6 +31,18 @@ pub struct StatisticsService {
 
 #[tonic::async_trait]
 impl Statistics for StatisticsService {
+    type AuditStream = Replies<v1::AuditReply>;
+
+    async fn rank(&self, request: Request<v1::RankRequest>) -> Result<Response<v1::RankReply>, Status> {
+        self.access.require_operator(&request)?;
+        Err(Status::unimplemented("rank"))
+    }
+
+    async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
+        self.access.require_operator(&request)?;
+        Err(Status::unimplemented("audit"))
+    }
+
     type QueryStream = Replies<QueryReply>;
 
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Replies<QueryReply>>, Status> {

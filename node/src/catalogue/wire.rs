@@ -56,6 +56,8 @@ fn measure(measure: &Measure) -> v1::MeasureDefinition {
         unit: measure.unit.clone(),
         ledger: measure.ledger.clone(),
         splits: measure.splits.iter().map(split).collect(),
+        definition: measure.definition.clone(),
+        hash: blake3::Hash::from_bytes(measure.hash).to_hex().to_string(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn registered(group: &mut Group<'_>, at: Position, entry: &ChildRegis
     let child = Child { name: entry.name.clone(), expected_from: entry.expected_from, ..former.unwrap_or_default() };
     if child.incarnation.is_none() {
         let parent = group.own.to_string();
-        let unit = v1::UnitEntry { name: entry.name.clone(), parent, version: String::new(), planned: true };
+        let unit = v1::UnitEntry { name: entry.name.clone(), parent, planned: true, ..v1::UnitEntry::default() };
         group.publish_unit(code, unit)?;
     }
     child.write(&mut group.draft, code);

@@ -105,6 +105,18 @@ impl AcceptService {
 
 #[tonic::async_trait]
 impl Federation for AcceptService {
+    type AnswerStream = ReceiverStream<Result<v1::PullRequest, Status>>;
+
+    async fn answer(&self, request: Request<Streaming<v1::PullReply>>) -> Result<Response<Self::AnswerStream>, Status> {
+        self.parts.given.access.caller(&request)?;
+        Err(Status::unimplemented("answer"))
+    }
+
+    async fn peers(&self, request: Request<v1::RankRequest>) -> Result<Response<v1::RankReply>, Status> {
+        self.parts.given.access.caller(&request)?;
+        Err(Status::unimplemented("peers"))
+    }
+
     type PushStream = Answers;
 
     async fn push(&self, request: Request<Streaming<v1::FeedFrame>>) -> Result<Response<Answers>, Status> {

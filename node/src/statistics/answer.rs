@@ -63,8 +63,9 @@ pub fn answer(
         rows: table.iter().flat_map(|row| asker.rows(row)).collect(),
         end: v1::QueryEnd {
             totals: totals.iter().map(Fraction::figure).collect(),
-            in_transit,
+            in_transit: in_transit.into_iter().map(|amount| Fraction::Amount(amount).figure()).collect(),
             coverage: Some(coverage),
+            ..v1::QueryEnd::default()
         },
     })
 }
@@ -215,6 +216,7 @@ impl Asker<'_> {
             unit_name: if by_unit { self.directory.name(row.unit) } else { String::new() },
             words: row.words.clone(),
             figures: figures.iter().map(Fraction::figure).collect(),
+            ..v1::QueryRow::default()
         })
     }
 
@@ -285,6 +287,7 @@ impl Asker<'_> {
             by: request.by.clone(),
             columns: self.plan.columns.iter().map(column).collect(),
             catalogue_version: catalogue.version().to_owned(),
+            ..v1::QueryHead::default()
         }
     }
 
@@ -306,7 +309,7 @@ impl Asker<'_> {
             _ => 1,
         };
         let (absent, as_of_ms) = self.absent(absence)?;
-        Ok(v1::Coverage { expected, reported, absent, as_of_ms })
+        Ok(v1::Coverage { expected, reported, absent, as_of_ms, ..v1::Coverage::default() })
     }
 
     fn has_reported(&self, unit: DivisionCode, measure: &crate::catalogue::Measure) -> Result<bool, QueryError> {
@@ -347,6 +350,7 @@ impl Asker<'_> {
                 name: self.directory.name(code),
                 state: state.to_owned(),
                 since_ms,
+                reason: String::new(),
             }));
         }
         Ok((absent, as_of_ms))

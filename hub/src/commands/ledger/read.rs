@@ -115,6 +115,7 @@ impl Selection {
             state: state.into(),
             page_size: PAGE_RECORDS,
             page_token: String::new(),
+            ..ListRequest::default()
         })
     }
 }

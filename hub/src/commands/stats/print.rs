@@ -168,10 +168,11 @@ fn totals(columns: &[Column], head: &QueryHead, end: &QueryEnd) -> Vec<Cell> {
 /// In transit, if anything is, and the coverage.
 fn footer(head: &QueryHead, end: &QueryEnd) -> String {
     let mut text = String::new();
-    for (measure, amount) in head.columns.iter().zip(&end.in_transit).filter(|(_, amount)| **amount != 0) {
+    for (measure, amount) in head.columns.iter().zip(&end.in_transit).filter(|(_, figure)| !figure.is_zero()) {
+        let amount = amount.numerator();
         let column = measure_column(measure);
         let shown =
-            if column.kind == Kind::Money { number::yuan_grouped(*amount) } else { number::grouped((*amount).into()) };
+            if column.kind == Kind::Money { number::yuan_grouped(amount) } else { number::grouped(amount.into()) };
         let _ = writeln!(
             text,
             "in transit: {} {shown} (what {}'s own total has beyond these rows)",
@@ -248,8 +249,12 @@ fn row_json(head: &QueryHead, fields: &[String], row: &QueryRow) -> Value {
 }
 
 fn end_json(head: &QueryHead, end: &QueryEnd) -> Map<String, Value> {
-    let in_transit: Map<String, Value> =
-        head.columns.iter().zip(&end.in_transit).map(|(column, amount)| (column.id.clone(), json!(amount))).collect();
+    let in_transit: Map<String, Value> = head
+        .columns
+        .iter()
+        .zip(&end.in_transit)
+        .map(|(column, amount)| (column.id.clone(), figure_json(amount)))
+        .collect();
     let coverage = end.coverage.as_ref().map(|coverage| {
         let absent = coverage.absent.iter().map(
             |unit| json!({"code": unit.code, "name": unit.name, "state": unit.state, "since": time(unit.since_ms)}),

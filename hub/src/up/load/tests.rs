@@ -31,6 +31,10 @@ type Answer<T> = Result<Response<T>, Status>;
 impl Ledger for FakeNode {
     type ImportStream = ReceiverStream<Result<v1::ImportReply, Status>>;
 
+    async fn zero_report(&self, _: Request<v1::ZeroReportRequest>) -> Answer<v1::ZeroReportReply> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Answer<v1::Receipt> {
         if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(Status::unavailable("starting"));

@@ -64,7 +64,7 @@ fn row(unit: &str, words: &[&str], amount: i64) -> v1::QueryReply {
 
 fn end(total: i64, in_transit: i64) -> v1::QueryReply {
     let totals = vec![v1::Figure { kind: Some(v1::figure::Kind::Amount(total)) }];
-    let end = v1::QueryEnd { totals, in_transit: vec![in_transit], coverage: None };
+    let end = v1::QueryEnd { totals, in_transit: vec![v1::Figure::amount(in_transit)], ..v1::QueryEnd::default() };
     v1::QueryReply { part: Some(v1::query_reply::Part::End(end)) }
 }
 

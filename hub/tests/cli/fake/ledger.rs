@@ -5,7 +5,6 @@ use jiff::civil::Date;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt};
-use wuji_proto::period;
 use wuji_proto::v1::import_verdict::Outcome;
 use wuji_proto::v1::ledger_server::Ledger;
 use wuji_proto::v1::value::Kind;
@@ -14,6 +13,7 @@ use wuji_proto::v1::{
     ListReply, ListRequest, Receipt, Record, RecordState, Row, SubmitRequest, Value, Violation, VoidRequest,
     import_reply, import_request,
 };
+use wuji_proto::{period, v1};
 
 use super::{Fake, catalogue};
 
@@ -73,6 +73,10 @@ fn receipt(id: &str, revision: u32, repeated: bool) -> Response<Receipt> {
 
 #[tonic::async_trait]
 impl Ledger for Fake {
+    async fn zero_report(&self, _: Request<v1::ZeroReportRequest>) -> Result<Response<v1::ZeroReportReply>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+
     type ImportStream = Replies;
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<Receipt>, Status> {

@@ -70,6 +70,7 @@ impl Node for Fake {
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         Ok(Response::new(StatusReply {
+            audit: None,
             code: "371122".to_owned(),
             name: "莒县".to_owned(),
             tier: "county".to_owned(),

@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Some(Some(Ack::Close(close))) => Err(closed(close)),
-            Some(Some(Ack::Welcome(_)) | None) => {
+            Some(Some(Ack::Welcome(_) | Ack::Resend(_)) | None) => {
                 Err(End::Lost("the parent sent an answer of no known kind".to_owned()))
             }
         }
