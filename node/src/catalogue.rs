@@ -33,7 +33,7 @@ use wuji_proto::MeasureId;
 
 pub use columns::{COLUMNS_MAX, Columns, REMARK};
 pub use form::{CheckedRecord, RECORD_BYTES_MAX};
-pub use indicator::{Indicator, IndicatorTerm};
+pub use indicator::{Indicator, IndicatorTerm, Show};
 pub use ledger::{
     CLASS_SEALED_MIN, Field, FieldKind, LIST_ROWS_MAX, Ledger, TEXT_CHARACTERS_MAX, TextForm, Title, UniqueRule, Values,
 };

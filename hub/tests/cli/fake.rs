@@ -111,6 +111,7 @@ pub fn catalogue() -> CatalogueReply {
             title: title("调解成功率", "Success rate"),
             numerator: "mediation.amount".to_owned(),
             denominator: "mediation.accepted".to_owned(),
+            show: "percent".to_owned(),
         }],
     }
 }

@@ -12,6 +12,32 @@ pub struct Indicator {
     pub(super) title: Title,
     pub(super) numerator: Vec<IndicatorTerm>,
     pub(super) denominator: Vec<IndicatorTerm>,
+    pub(super) show: Show,
+}
+
+/// How people are shown an indicator; what travels is always the exact ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// As a share: 96.9 %.
+    Percent,
+    /// As a number of two decimals: cases per workroom.
+    Number,
+    /// 分 for each of what is counted, as 元.
+    Money,
+}
+
+impl Show {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Percent, Self::Number, Self::Money];
+
+    /// The English word, as in catalogue files and replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Percent => "percent",
+            Self::Number => "number",
+            Self::Money => "money",
+        }
+    }
 }
 
 /// A measure, or some parts of it.
@@ -33,6 +59,11 @@ impl Indicator {
     /// The name on screen.
     pub const fn title(&self) -> &Title {
         &self.title
+    }
+
+    /// How people are shown it.
+    pub const fn show(&self) -> Show {
+        self.show
     }
 
     /// What is divided: the sum of these.

@@ -71,5 +71,6 @@ fn indicator(indicator: &Indicator) -> v1::IndicatorDefinition {
         title: Some(title(&indicator.title)),
         numerator: Indicator::formula(&indicator.numerator),
         denominator: Indicator::formula(&indicator.denominator),
+        show: indicator.show.name().to_owned(),
     }
 }

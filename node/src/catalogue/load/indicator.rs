@@ -1,7 +1,7 @@
 //! Reads the indicators.
 
 use super::super::document::{Node, Section};
-use super::super::indicator::{Indicator, IndicatorTerm};
+use super::super::indicator::{Indicator, IndicatorTerm, Show};
 use super::super::ledger::Ledger;
 use super::super::measure::Measure;
 use super::super::suggest::suggestion;
@@ -20,11 +20,24 @@ pub(super) fn read_all(section: &Section<'_>, ledgers: &[Ledger], measures: &[Me
         let title = read_title(&one);
         let reader = Reader { section: &one, ledgers, measures };
         let (numerator, denominator) = (reader.terms("numerator"), reader.terms("denominator"));
+        let show = read_show(&one);
         one.finish();
-        indicators.push(Indicator { id, title, numerator, denominator });
+        indicators.push(Indicator { id, title, numerator, denominator, show });
     }
     section.finish();
     indicators
+}
+
+/// `show = "number"`; a percentage where nothing is said.
+fn read_show(section: &Section<'_>) -> Show {
+    let Some((node, word)) = section.get("show").and_then(|node| node.text().map(|word| (node, word))) else {
+        return Show::Percent;
+    };
+    Show::ALL.into_iter().find(|show| show.name() == word).unwrap_or_else(|| {
+        let what = format!("`{word}` is no way of showing an indicator");
+        section.report.add(&node.at, what, suggestion(&word, Show::ALL.map(Show::name)));
+        Show::Percent
+    })
 }
 
 struct Reader<'s, 'd> {

@@ -109,6 +109,10 @@ fn the_reply_carries_every_ledger_measure_and_indicator() {
         (reply.ledgers.len(), reply.measures.len(), reply.indicators.len()),
         (catalogue.ledgers().len(), catalogue.measures().len(), catalogue.indicators().len())
     );
+    let shown = |id: &str| reply.indicators.iter().find(|it| it.id == id).map(|it| it.show.as_str());
+    assert_eq!(shown("mediation.success_rate"), Some("percent"));
+    assert_eq!(shown("mediation.per_workroom"), Some("number"));
+    assert_eq!(shown("subsidy.mean"), Some("money"));
     let mediation = reply.ledgers.iter().find(|ledger| ledger.id == "mediation").unwrap();
     let parties = mediation.fields.iter().find(|field| field.name == "parties").unwrap();
     assert_eq!((parties.class, parties.columns.len(), parties.ceiling.as_str()), (3, 4, "township"));
