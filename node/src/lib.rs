@@ -16,6 +16,7 @@
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
 //! * [`link`]: the wire between parent and child.
+//! * [`pull`]: what a parent asks of its children, and what they answer.
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
@@ -33,6 +34,7 @@ pub mod journal;
 pub mod ledger;
 pub mod link;
 pub mod node;
+pub mod pull;
 pub mod retry;
 pub mod state;
 pub mod statistics;
