@@ -2,6 +2,7 @@
 //!
 //! * [`ledger`], [`import`]: writing and reading records; rows of a file.
 //! * [`catalogue`], [`statistics`], [`node`]: what there is to ask.
+//! * [`report`]: reports, made, issued and shown.
 //! * [`refusal`]: the one table from errors to gRPC statuses.
 
 pub mod catalogue;
@@ -9,6 +10,7 @@ pub mod import;
 pub mod ledger;
 pub mod node;
 pub mod refusal;
+pub mod report;
 pub mod statistics;
 
 use std::pin::Pin;

@@ -3,12 +3,14 @@
 //!
 //! * [`record`]: submissions, amendments and voidings.
 //! * [`conditions`]: what is true of the unit as a whole.
+//! * [`report`]: issued reports.
 //! * [`registry`]: planned children. [`adoption`]: children that come back with another journal.
 
 pub mod adoption;
 pub mod conditions;
 pub mod record;
 pub mod registry;
+pub mod report;
 
 use std::collections::BTreeMap;
 
@@ -75,6 +77,7 @@ impl<'c> Fold<'c> {
             Event::ChildRegistered(registered) => registry::registered(group, at, registered),
             Event::ChildAccepted(accepted) => adoption::accepted(group, at, accepted),
             Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
+            Event::ReportIssued(issued) => report::issued(group, at, &committed.entry, issued),
             Event::Started(started) => {
                 let start = stored::FoldedStart {
                     number: started.number,
@@ -94,7 +97,6 @@ impl<'c> Fold<'c> {
             | Event::LossAccepted(_)
             | Event::ZeroReported(_)
             | Event::DaysReceived(_)
-            | Event::ReportIssued(_)
             | Event::CellsHeld(_) => Ok(()),
         }
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
-use wuji_proto::{DivisionCode, Incarnation, RecordId};
+use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
 
 use crate::catalogue::{Catalogue, CheckedRecord, Values};
 use crate::feed::exchange::ChildJob;
@@ -208,6 +208,12 @@ impl Ledgers {
         let (reply, answer) = oneshot::channel();
         let intent = Intent::AdoptChild { code, keep_history, actor: actor.to_owned(), reply };
         self.ask(intent, answer).await?
+    }
+
+    /// Journals a report as it is issued. When, in milliseconds since 1970.
+    pub async fn issue_report(&self, issued: stored::ReportIssued, actor: &str) -> Result<i64, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::IssueReport { issued: Box::new(issued), actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// Tells the committer to finish what waits and to take no more.

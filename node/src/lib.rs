@@ -18,6 +18,7 @@
 //! * [`link`]: the wire between parent and child.
 //! * [`pull`]: what a parent asks of its children, and what they answer.
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
+//! * [`report`]: figures as they were issued.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
 
@@ -35,6 +36,7 @@ pub mod ledger;
 pub mod link;
 pub mod node;
 pub mod pull;
+pub mod report;
 pub mod retry;
 pub mod state;
 pub mod statistics;

@@ -15,12 +15,14 @@ use crate::access::{Access, Identity, Refusals, TlsDial, TlsListener};
 use crate::api::catalogue::CatalogueService;
 use crate::api::ledger::LedgerService;
 use crate::api::node::NodeService;
+use crate::api::report::ReportService;
 use crate::api::statistics::StatisticsService;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
 use crate::feed::exchange::Refusal;
 use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus};
+use crate::report::{Absences, Reports};
 use crate::state::{NodeState, StateOptions};
 use crate::statistics::answer::Absence;
 use crate::status::NodeStatus;
@@ -240,10 +242,17 @@ async fn services(
         .register_encoded_file_descriptor_set(wuji_proto::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     let told = Arc::clone(status);
-    let absence = move || -> Box<Absence> {
+    let absence: Absences = Arc::new(move || -> Box<Absence> {
         let told = Arc::clone(&told);
         Box::new(move |code| told.absence(code))
-    };
+    });
+    let reports = Reports::new(
+        Arc::clone(&state.store),
+        state.ledgers.clone(),
+        state.journal.clone(),
+        Arc::clone(&env.entropy),
+        Arc::clone(&absence),
+    );
     Ok(link::server(config)
         .add_service(accept.into_server())
         .add_service(v1::ledger_server::LedgerServer::new(LedgerService {
@@ -260,7 +269,13 @@ async fn services(
             env: env.clone(),
             store: Arc::clone(&state.store),
             ledgers: state.ledgers.clone(),
-            absence: Arc::new(absence),
+            absence,
+        }))
+        .add_service(v1::reports_server::ReportsServer::new(ReportService {
+            access: access.clone(),
+            env: env.clone(),
+            ledgers: state.ledgers.clone(),
+            reports,
         }))
         .add_service(v1::node_server::NodeServer::new(NodeService {
             access,

@@ -56,6 +56,53 @@ impl FromStr for RecordId {
     }
 }
 
+/// The identity of an issued report: a UUID of version 7, so that ids order by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReportId(Uuid);
+
+impl ReportId {
+    /// Random bytes that an id takes.
+    pub const RANDOM_BYTES: usize = 10;
+
+    /// An id made at a time, milliseconds since 1970 (earlier ones count as 1970).
+    pub fn new(at_ms: i64, random: &[u8; Self::RANDOM_BYTES]) -> Self {
+        let at_ms = u64::try_from(at_ms).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(at_ms, random).into_uuid())
+    }
+
+    /// The 16 bytes, as stored.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        *self.0.as_bytes()
+    }
+
+    /// From 16 stored bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl fmt::Display for ReportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ReportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReportId({self})")
+    }
+}
+
+impl FromStr for ReportId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Uuid::parse_str(text)
+            .map(Self)
+            .map_err(|_| ParseError::new("report id", text, "write a UUID, as `wuji report list` shows it"))
+    }
+}
+
 /// The life of one journal 实例号: new when a store is created or restored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(Uuid);

@@ -19,7 +19,7 @@ pub mod wire;
 pub use cell::{AMOUNT_MAX, CellKey, ITEM_KEY_BYTES_MAX, ItemKey, Part};
 pub use code::{CODE_KEY_BYTES, DivisionCode};
 pub use error::ParseError;
-pub use id::{Incarnation, MeasureId, RecordId, UnitId};
+pub use id::{Incarnation, MeasureId, RecordId, ReportId, UnitId};
 pub use period::{Grain, Period};
 pub use sequence::{Digest, Sequence, Watermark};
 pub use tier::Tier;

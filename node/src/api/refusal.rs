@@ -7,6 +7,7 @@ use wuji_proto::ParseError;
 
 use crate::catalogue::Violation;
 use crate::ledger::LedgerError;
+use crate::report::ReportError;
 use crate::statistics::answer::QueryError;
 use crate::statistics::plan::PlanError;
 
@@ -44,6 +45,24 @@ pub fn query(error: &QueryError) -> Status {
             tracing::error!(error = message, "answering a question failed");
             Status::internal(message)
         }
+    }
+}
+
+/// Of a report.
+pub fn report(error: ReportError) -> Status {
+    let message = error.to_string();
+    match error {
+        ReportError::Question(_) => Status::invalid_argument(message),
+        ReportError::Section { source, .. } => Status::new(query(&source).code(), message),
+        ReportError::TooLarge { .. } => Status::failed_precondition(message),
+        ReportError::Unknown(_) => Status::not_found(message),
+        ReportError::Damaged { .. } => {
+            tracing::error!(error = message, "an issued report cannot be read");
+            Status::data_loss(message)
+        }
+        ReportError::Ledger(error) => ledger(error),
+        ReportError::Index(error) => ledger(error.into()),
+        ReportError::Read(error) => ledger(error.into()),
     }
 }
 

@@ -14,8 +14,10 @@
 //! | `33` | child code, item key | what counts on of a child's former life |
 //! | `31` | child code | [`ChildHead`](wuji_proto::stored::ChildHead) |
 //! | `32` | child code, start number | [`Start`](wuji_proto::stored::Start) of the child |
+//! | `40` | report id | [`ReportHead`](wuji_proto::stored::ReportHead) |
+//! | `41` | scope, first day, last day, report id | nothing: reports of just this scope and time |
 
-use wuji_proto::{CODE_KEY_BYTES, DivisionCode, RecordId};
+use wuji_proto::{CODE_KEY_BYTES, DivisionCode, RecordId, ReportId};
 
 const HEAD: u8 = 0x00;
 const MEASURES: u8 = 0x01;
@@ -29,6 +31,8 @@ const HELD: u8 = 0x30;
 const CHILD: u8 = 0x31;
 const CHILD_START: u8 = 0x32;
 const KEPT: u8 = 0x33;
+const REPORT: u8 = 0x40;
+const REPORT_OF: u8 = 0x41;
 
 /// Who contributes cells to a node's totals. Cells are kept by link, so that a unit that
 /// moved is not erased by its old parent.
@@ -184,6 +188,33 @@ pub fn parse_child(key: &[u8]) -> Option<DivisionCode> {
     DivisionCode::from_key(code.try_into().ok()?)
 }
 
+/// An issued report.
+pub fn report(id: ReportId) -> Vec<u8> {
+    [&[REPORT][..], &id.to_bytes()].concat()
+}
+
+/// The prefix of all issued reports; they come in the order in which they were made.
+pub fn reports() -> Vec<u8> {
+    vec![REPORT]
+}
+
+/// An issued report of a scope and a time, in days since 1900-01-01, both inclusive.
+pub fn report_of(scope: DivisionCode, from: i32, to: i32, id: ReportId) -> Vec<u8> {
+    [&reports_of(scope, from, to)[..], &id.to_bytes()].concat()
+}
+
+/// The prefix of the reports of just this scope and time.
+pub fn reports_of(scope: DivisionCode, from: i32, to: i32) -> Vec<u8> {
+    [&[REPORT_OF][..], &scope.to_key(), &from.to_be_bytes(), &to.to_be_bytes()].concat()
+}
+
+/// The report's id at the end of either kind of key; `None` for another key.
+pub fn parse_report(key: &[u8]) -> Option<ReportId> {
+    matches!(*key.first()?, REPORT | REPORT_OF).then_some(())?;
+    let (_, id) = key.split_last_chunk::<16>()?;
+    Some(ReportId::from_bytes(*id))
+}
+
 /// The first key after all keys with this prefix; `None`: there is none.
 pub fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix.to_vec();
@@ -218,7 +249,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_a_parser_panic(key in prop::collection::vec(any::<u8>(), 0..30)) {
-            let _ = (parse_record(&key), parse_item(&key), parse_held(&key), parse_child(&key));
+            let _ = (parse_record(&key), parse_item(&key), parse_held(&key), parse_child(&key), parse_report(&key));
         }
     }
 }

@@ -92,6 +92,15 @@ pub enum Intent {
         /// The accepted life, and how many cells were journalled.
         reply: Reply<(Incarnation, u64)>,
     },
+    /// A report as it is issued.
+    IssueReport {
+        /// All of it.
+        issued: Box<stored::ReportIssued>,
+        /// Who.
+        actor: String,
+        /// When it was written, milliseconds since 1970.
+        reply: Reply<i64>,
+    },
     /// The node is stopping: what waits is still written, nothing more is taken.
     Close,
 }
@@ -102,6 +111,7 @@ enum Answer {
     Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
     Registered(Reply<bool>, Result<bool, LedgerError>),
     Adopted(Reply<(Incarnation, u64)>, Result<(Incarnation, u64), LedgerError>),
+    Issued(Reply<i64>, Result<i64, LedgerError>),
 }
 
 impl Answer {
@@ -112,6 +122,7 @@ impl Answer {
             Self::Receipt(reply, answer) => drop(reply.send(answer)),
             Self::Registered(reply, answer) => drop(reply.send(answer)),
             Self::Adopted(reply, answer) => drop(reply.send(answer)),
+            Self::Issued(reply, answer) => drop(reply.send(answer)),
         }
     }
 
@@ -125,6 +136,7 @@ impl Answer {
             Self::Receipt(reply, answer) => Self::Receipt(reply, answer.and_then(|_| Err(failed()))),
             Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
             Self::Adopted(reply, answer) => Self::Adopted(reply, answer.and_then(|_| Err(failed()))),
+            Self::Issued(reply, answer) => Self::Issued(reply, answer.and_then(|_| Err(failed()))),
         }
     }
 }
@@ -245,6 +257,15 @@ impl Committer {
                 self.show_all(group).await;
                 let answer = self.adopt(code, keep_history, actor, group).await;
                 group.answers.push(Answer::Adopted(reply, answer));
+            }
+            Intent::IssueReport { issued, actor, reply } => {
+                // It may be as large as a group of the smallest segments: it goes alone, so that
+                // nothing else is refused for its size.
+                self.commit(std::mem::take(group)).await;
+                let (_, at_ms) = self.next(group);
+                self.push(group, actor, Event::ReportIssued(*issued), None);
+                group.answers.push(Answer::Issued(reply, Ok(at_ms)));
+                self.commit(std::mem::take(group)).await;
             }
             Intent::Close => {}
         }
