@@ -54,7 +54,7 @@ fn changed(id: ReportId, head: &ReportHead, columns: &[v1::Column], own: &[v1::F
                 issued_at_ms: head.at_ms,
                 column: column.id.clone(),
                 issued: Some(issued),
-                now: Some(now.clone()),
+                now: Some(*now),
             });
         }
     }

@@ -35,7 +35,7 @@ impl Reports {
         if found != id.to_bytes() {
             return Err(damaged("the index points at another one".to_owned()));
         }
-        body::read(&body).map_err(damaged)
+        body::read(id, &body).map_err(damaged)
     }
 
     /// The issued reports, the newest first. Blocks.
