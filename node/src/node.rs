@@ -22,9 +22,8 @@ use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
 use crate::feed::exchange::Refusal;
 use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus};
-use crate::report::{Absences, Reports};
+use crate::report::Reports;
 use crate::state::{NodeState, StateOptions};
-use crate::statistics::answer::Absence;
 use crate::status::NodeStatus;
 use crate::telemetry::{self, Metrics, TelemetryError};
 
@@ -241,17 +240,12 @@ async fn services(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wuji_proto::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let told = Arc::clone(status);
-    let absence: Absences = Arc::new(move || -> Box<Absence> {
-        let told = Arc::clone(&told);
-        Box::new(move |code| told.absence(code))
-    });
     let reports = Reports::new(
         Arc::clone(&state.store),
         state.ledgers.clone(),
         state.journal.clone(),
         Arc::clone(&env.entropy),
-        Arc::clone(&absence),
+        Arc::clone(status),
     );
     Ok(link::server(config)
         .add_service(accept.into_server())
@@ -269,7 +263,7 @@ async fn services(
             env: env.clone(),
             store: Arc::clone(&state.store),
             ledgers: state.ledgers.clone(),
-            absence,
+            standings: Arc::clone(status),
         }))
         .add_service(v1::reports_server::ReportsServer::new(ReportService {
             access: access.clone(),

@@ -24,13 +24,10 @@ use wuji_proto::{ReportId, v1};
 use crate::env::Entropy;
 use crate::journal::JournalReader;
 use crate::ledger::Ledgers;
-use crate::statistics::answer::Absence;
+use crate::status::NodeStatus;
 use crate::store::Store;
 pub use adjust::adjustments;
 pub use error::ReportError;
-
-/// How the direct children stand, asked anew for each report.
-pub type Absences = Arc<dyn Fn() -> Box<Absence> + Send + Sync>;
 
 /// The reports of a node.
 #[derive(Clone)]
@@ -39,7 +36,7 @@ pub struct Reports {
     ledgers: Ledgers,
     journal: JournalReader,
     entropy: Arc<dyn Entropy>,
-    absences: Absences,
+    standings: Arc<NodeStatus>,
 }
 
 impl Reports {
@@ -49,9 +46,9 @@ impl Reports {
         ledgers: Ledgers,
         journal: JournalReader,
         entropy: Arc<dyn Entropy>,
-        absences: Absences,
+        standings: Arc<NodeStatus>,
     ) -> Self {
-        Self { store, ledgers, journal, entropy, absences }
+        Self { store, ledgers, journal, entropy, standings }
     }
 
     /// Journals a report under an id and its issuer's name; what is returned is what is shown

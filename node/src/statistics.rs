@@ -1,16 +1,45 @@
 //! Statistics: how cells add up over the tree, and how they are asked for.
 //!
 //! * [`rollup`]: what links contribute to the node's own totals.
-//! * [`plan`]: a question, checked against the catalogue and what this node holds.
-//! * [`cells`]: sums of stored cells by period and words.
-//! * [`answer`]: the rows, totals and coverage of one view.
+//! * [`plan`], [`spans`]: a question, checked; its times, and what they are compared with.
+//! * [`series`]: stored cells of a unit, by words and day. [`memory`]: those asked for lately.
+//!   [`warm`]: reads them without keeping the writer waiting.
+//! * [`rows`], [`table`]: the rows of a question; their order, totals and packed form.
+//! * [`answer`]: rows, totals and coverage of one view. [`rank`]: units placed by an indicator.
+//! * [`coverage`]: what an answer includes. [`reporting`]: who reported when.
+//!   [`standing`]: who is connected, and how old what they sent is.
 //! * [`directory`]: the subtree as the feed's directory entries tell it.
 
 pub mod answer;
-pub mod cells;
+pub mod coverage;
 pub mod directory;
+pub mod memory;
 pub mod plan;
+pub mod rank;
+pub mod reporting;
 pub mod rollup;
+pub mod rows;
+pub mod series;
+pub mod spans;
+pub mod standing;
+pub mod table;
+pub mod warm;
 
 #[cfg(test)]
 mod tests;
+
+use wuji_proto::DivisionCode;
+
+use crate::index::Index;
+
+/// What questions are answered from: a view of the index, and what is in memory of just that
+/// state.
+#[derive(Clone, Copy)]
+pub struct Figures<'v> {
+    /// The index.
+    pub index: &'v dyn Index,
+    /// What is kept of it in memory.
+    pub memory: &'v memory::Memory,
+    /// The node's own unit.
+    pub own: DivisionCode,
+}

@@ -16,6 +16,7 @@ use crate::journal::JournalReader;
 use crate::link::{ChildState, Children, PushStatus};
 use crate::state::{NodeState, OpenReport};
 use crate::statistics::directory::Directory;
+use crate::statistics::standing::{Absence, Standings};
 use crate::store::Store;
 use crate::time::NodeTime;
 
@@ -154,15 +155,6 @@ impl NodeStatus {
         units
     }
 
-    /// Why a direct child's figures may be incomplete, and since when; `None`: it is connected.
-    pub fn absence(&self, code: DivisionCode) -> Option<(&'static str, i64)> {
-        match self.children.get(code) {
-            Some(link) if link.state == ChildState::Connected => None,
-            Some(link) => Some((link.state.as_str(), link.last_contact_ms)),
-            None => Some((Standing::Absent.name(), 0)),
-        }
-    }
-
     fn standing(&self, code: DivisionCode, child: &Child) -> Standing {
         match self.children.get(code).map(|link| link.state) {
             Some(ChildState::Connected) => Standing::Connected,
@@ -196,6 +188,26 @@ impl NodeStatus {
             "catching-up".clone_into(&mut status.digest);
         }
         status
+    }
+}
+
+impl Standings for NodeStatus {
+    fn absence(&self, child: DivisionCode) -> Option<Absence> {
+        match self.children.get(child) {
+            Some(link) if link.state == ChildState::Connected => None,
+            Some(link) => {
+                Some(Absence { state: link.state.as_str(), since_ms: link.last_contact_ms, reason: link.reason })
+            }
+            None => Some(Absence { state: Standing::Absent.name(), since_ms: 0, reason: String::new() }),
+        }
+    }
+
+    fn heard(&self, unit: DivisionCode) -> Option<(u32, Standing)> {
+        self.heard.of(unit)
+    }
+
+    fn heard_version(&self) -> u64 {
+        self.heard.version()
     }
 }
 

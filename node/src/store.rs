@@ -13,6 +13,8 @@ use crate::feed::group::{FeedHead, Moved};
 use crate::feed::history::History;
 use crate::feed::item::ItemHasher;
 use crate::index::{Index, IndexError, Writes};
+use crate::statistics::Figures;
+use crate::statistics::memory::Memory;
 
 /// The part of the state that is in memory, always that of the index it stands beside.
 pub struct State {
@@ -38,6 +40,8 @@ pub struct Store {
     pub incarnation: Incarnation,
     /// Hashes the own feed's items.
     pub hasher: ItemHasher,
+    /// What answers are made from again and again.
+    pub memory: Memory,
     index: Box<dyn Index>,
     state: RwLock<State>,
     applied: watch::Sender<Applied>,
@@ -58,6 +62,15 @@ pub struct View<'a> {
     pub index: &'a dyn Index,
     /// The feed's state.
     pub state: RwLockReadGuard<'a, State>,
+    memory: &'a Memory,
+    own: DivisionCode,
+}
+
+impl View<'_> {
+    /// What questions are answered from.
+    pub fn figures(&self) -> Figures<'_> {
+        Figures { index: self.index, memory: self.memory, own: self.own }
+    }
 }
 
 impl Store {
@@ -68,6 +81,7 @@ impl Store {
             own,
             incarnation,
             hasher: ItemHasher::new(own, incarnation),
+            memory: Memory::default(),
             index,
             state: RwLock::new(state),
             applied,
@@ -77,7 +91,7 @@ impl Store {
 
     /// A view; while it lives the writer waits, so it is not kept across an `.await`.
     pub fn view(&self) -> View<'_> {
-        View { state: self.state.read(), index: self.index.as_ref() }
+        View { state: self.state.read(), index: self.index.as_ref(), memory: &self.memory, own: self.own }
     }
 
     /// The index, for the writer: what it reads here no one else changes.
@@ -95,6 +109,7 @@ impl Store {
         let mut state = self.state.write();
         self.index.apply(writes)?;
         for moved in moved {
+            self.memory.moved(&moved);
             state.changes.moved(moved.key, moved.former, moved.now);
         }
         update(&mut state);

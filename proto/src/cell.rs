@@ -102,6 +102,29 @@ impl CellKey {
         [&[TAG_CELL][..], &scope.to_key()].concat()
     }
 
+    /// Bytes of a [`measure_prefix`](Self::measure_prefix).
+    pub const MEASURE_PREFIX_BYTES: usize = 1 + CODE_KEY_BYTES + 4;
+
+    /// Scope and measure at the beginning of a cell's stored form, and what comes after them;
+    /// `None` for other items. For reading many cells: nothing is allocated.
+    pub fn split_prefix(bytes: &[u8]) -> Option<(DivisionCode, MeasureId, &[u8])> {
+        let (tag, rest) = bytes.split_first()?;
+        let (scope, rest) = rest.split_first_chunk::<CODE_KEY_BYTES>()?;
+        let (number, rest) = rest.split_first_chunk::<2>()?;
+        let (revision, rest) = rest.split_first_chunk::<2>()?;
+        let measure = MeasureId { number: u16::from_be_bytes(*number), revision: u16::from_be_bytes(*revision) };
+        (*tag == TAG_CELL).then_some((DivisionCode::from_key(*scope)?, measure, rest))
+    }
+
+    /// Period, split and words in what comes after the prefix.
+    pub fn split_part(rest: &[u8]) -> Option<(Period, u8, impl Iterator<Item = &str>)> {
+        let (period, rest) = rest.split_first_chunk::<PERIOD_KEY_BYTES>()?;
+        let (split, words) = rest.split_first()?;
+        let words = std::str::from_utf8(words).ok()?;
+        let words = (*split > 0).then(|| words.split(WORD_END)).into_iter().flatten();
+        Some((Period::from_key(*period)?, *split, words))
+    }
+
     /// The bytes that all cells of `scope` and `measure` begin with.
     pub fn measure_prefix(scope: DivisionCode, measure: MeasureId) -> Vec<u8> {
         [&Self::scope_prefix(scope)[..], &measure.number.to_be_bytes(), &measure.revision.to_be_bytes()].concat()
@@ -118,18 +141,10 @@ fn parse(bytes: &[u8]) -> Option<ItemKey> {
     match *tag {
         TAG_UNIT if rest.is_empty() => Some(ItemKey::Unit(scope)),
         TAG_CELL => {
-            let (number, rest) = rest.split_first_chunk::<2>()?;
-            let (revision, rest) = rest.split_first_chunk::<2>()?;
-            let (period, rest) = rest.split_first_chunk::<PERIOD_KEY_BYTES>()?;
-            let (split, words) = rest.split_first()?;
-            let words = std::str::from_utf8(words).ok()?;
-            let words = if *split == 0 { Vec::new() } else { words.split(WORD_END).map(str::to_owned).collect() };
-            Some(ItemKey::Cell(CellKey {
-                scope,
-                measure: MeasureId { number: u16::from_be_bytes(*number), revision: u16::from_be_bytes(*revision) },
-                period: Period::from_key(*period)?,
-                part: Part { split: *split, words },
-            }))
+            let (scope, measure, rest) = CellKey::split_prefix(bytes)?;
+            let (period, split, words) = CellKey::split_part(rest)?;
+            let words = words.map(str::to_owned).collect();
+            Some(ItemKey::Cell(CellKey { scope, measure, period, part: Part { split, words } }))
         }
         _ => None,
     }

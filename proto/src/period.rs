@@ -10,6 +10,9 @@ use crate::ParseError;
 /// The first and the last year that a civil date of this system may have.
 pub const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
 
+/// The last day that a civil date of this system may be.
+pub const LAST_DAY: Date = Date::constant(2200, 12, 31);
+
 /// Bytes of a period inside a stored key.
 pub const PERIOD_KEY_BYTES: usize = 4;
 
@@ -210,7 +213,7 @@ impl Period {
         let number = i32::try_from(packed & 0x0fff_ffff).ok()?;
         let per_year = match grain.months() {
             None => {
-                let last = days(Date::constant(2200, 12, 31)).div_euclid(grain.days());
+                let last = days(LAST_DAY).div_euclid(grain.days());
                 return (number <= last).then_some(Self { grain, number });
             }
             Some(months) => 12 / months,

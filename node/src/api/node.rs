@@ -16,6 +16,7 @@ use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
 use crate::env::Env;
 use crate::ledger::Ledgers;
+use crate::statistics::standing::Standings;
 use crate::status::NodeStatus;
 
 /// The service.

@@ -41,6 +41,7 @@ pub fn query(error: &QueryError) -> Status {
     match error {
         QueryError::Plan(PlanError::Question(_)) => Status::invalid_argument(message),
         QueryError::Plan(PlanError::NotHeld(_)) => Status::failed_precondition(message),
+        QueryError::Plan(PlanError::NoUnit { .. }) => Status::not_found(message),
         QueryError::Index(_) => {
             tracing::error!(error = message, "answering a question failed");
             Status::internal(message)

@@ -6,13 +6,17 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::statistics_server::Statistics;
-use wuji_proto::v1::{self, QueryReply, QueryRequest, query_reply};
+use wuji_proto::v1::{self, QueryReply, QueryRequest};
 
 use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
 use crate::env::Env;
 use crate::ledger::Ledgers;
-use crate::statistics::answer::{Absence, answer};
+use crate::statistics::Figures;
+use crate::statistics::answer::{Answer, Asked, QueryError, answer};
+use crate::statistics::rank::rank;
+use crate::statistics::warm::warm;
+use crate::status::NodeStatus;
 use crate::store::Store;
 
 /// The service.
@@ -25,8 +29,36 @@ pub struct StatisticsService {
     pub store: Arc<Store>,
     /// What is asked waits for what was acknowledged.
     pub ledgers: Ledgers,
-    /// How the children stand.
-    pub absence: Arc<dyn Fn() -> Box<Absence> + Send + Sync>,
+    /// How the units below stand.
+    pub standings: Arc<NodeStatus>,
+}
+
+impl StatisticsService {
+    /// The answer of this node's own view.
+    async fn answer(&self, question: v1::QueryRequest) -> Result<Answer, Status> {
+        let (store, ledgers) = (Arc::clone(&self.store), self.ledgers.clone());
+        let wanted = question.clone();
+        // Refused questions are refused again below, with everything else that is refused.
+        let warmed = self.env.blocking(move || warm(&wanted, &store, ledgers.catalogue()));
+        drop(warmed.await.ok_or_else(interrupted)?);
+        self.read(move |figures, asked| answer(&question, figures, asked)).await
+    }
+
+    /// Reads from one view that has everything that was acknowledged.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Figures<'_>, &Asked<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Status> {
+        self.ledgers.settled().await;
+        let (store, ledgers, standings) = (Arc::clone(&self.store), self.ledgers.clone(), Arc::clone(&self.standings));
+        let done = self.env.blocking(move || {
+            let now_ms = ledgers.now_ms();
+            let asked = Asked { catalogue: ledgers.catalogue(), now_ms, standings: standings.as_ref() };
+            let view = store.view();
+            work(&view.figures(), &asked)
+        });
+        done.await.ok_or_else(interrupted)?.map_err(|error| refusal::query(&error))
+    }
 }
 
 #[tonic::async_trait]
@@ -35,7 +67,9 @@ impl Statistics for StatisticsService {
 
     async fn rank(&self, request: Request<v1::RankRequest>) -> Result<Response<v1::RankReply>, Status> {
         self.access.require_operator(&request)?;
-        Err(Status::unimplemented("rank"))
+        let request = request.into_inner();
+        let ranked = self.read(move |figures, asked| rank(&request, figures, asked)).await?;
+        Ok(Response::new(ranked))
     }
 
     async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
@@ -48,19 +82,10 @@ impl Statistics for StatisticsService {
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Replies<QueryReply>>, Status> {
         self.access.require_operator(&request)?;
         let question = request.into_inner();
-        self.ledgers.settled().await;
-        let (store, ledgers, absence) = (Arc::clone(&self.store), self.ledgers.clone(), Arc::clone(&self.absence));
-        let now_ms = self.ledgers.now_ms();
-        let answered = self.env.blocking(move || {
-            let view = store.view();
-            answer(&question, ledgers.catalogue(), view.index, store.own, now_ms, absence().as_ref())
-        });
-        let answer = answered.await.ok_or_else(interrupted)?.map_err(|error| refusal::query(&error))?;
+        let answer = self.answer(question).await?;
         let (replies, out) = mpsc::channel(REPLIES_MAX);
         tokio::spawn(async move {
-            let rows = answer.rows.into_iter().map(query_reply::Part::Row);
-            let parts = std::iter::once(query_reply::Part::Head(answer.head)).chain(rows);
-            for part in parts.chain([query_reply::Part::End(answer.end)]) {
+            for part in answer.into_parts() {
                 if replies.send(Ok(QueryReply { part: Some(part) })).await.is_err() {
                     return; // the caller has gone
                 }

@@ -31,6 +31,33 @@ pub struct Moved {
     pub former: Option<Sequence>,
     /// When it changed now.
     pub now: Sequence,
+    /// What it says now.
+    pub change: Change,
+}
+
+/// How an item's value changed.
+pub enum Change {
+    /// A cell.
+    Amount {
+        /// 0 where there was none.
+        before: i64,
+        /// Its amount now.
+        now: i64,
+    },
+    /// A directory entry, as it is now.
+    Unit(v1::UnitEntry),
+}
+
+impl Change {
+    fn of(former: Option<&ItemValue>, value: &ItemValue) -> Self {
+        match value {
+            ItemValue::Amount(now) => {
+                let before = if let Some(ItemValue::Amount(before)) = former { *before } else { 0 };
+                Self::Amount { before, now: *now }
+            }
+            ItemValue::Unit(entry) => Self::Unit(entry.clone()),
+        }
+    }
 }
 
 /// An own total that the group changes.
@@ -113,7 +140,8 @@ impl<'a> Group<'a> {
         self.head.at = self.head.at.next();
         let own = OwnItem { sequence: self.head.at, value: value.clone() };
         self.draft.put(keys::item(&item), own.to_bytes());
-        self.moved.push(Moved { key: item, former: former.map(|(sequence, _)| sequence), now: self.head.at });
+        let change = Change::of(former.as_ref().map(|(_, before)| before), value);
+        self.moved.push(Moved { key: item, former: former.map(|(sequence, _)| sequence), now: self.head.at, change });
     }
 
     /// Publishes the totals that changed; the feed's head is then where the group leaves it.

@@ -2,6 +2,7 @@
 //! each minute, outside feed and digest, and kept in memory only.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use wuji_proto::DivisionCode;
@@ -54,26 +55,35 @@ const UNITS_MAX: usize = 100_000;
 
 /// What was heard of the units below the children.
 #[derive(Default)]
-pub struct Heard(Mutex<BTreeMap<DivisionCode, (u32, Standing)>>);
+pub struct Heard {
+    units: Mutex<BTreeMap<DivisionCode, (u32, Standing)>>,
+    version: AtomicU64,
+}
 
 impl Heard {
     /// Takes what a child tells: times in seconds since 1970.
     pub fn tell(&self, units: &[(DivisionCode, u32, u32)]) {
-        let mut heard = self.0.lock();
+        let mut heard = self.units.lock();
         for (code, at, state) in units {
             if heard.len() < UNITS_MAX || heard.contains_key(code) {
                 heard.insert(*code, (*at, Standing::from_number(*state)));
             }
         }
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// What is known of a unit.
     pub fn of(&self, code: DivisionCode) -> Option<(u32, Standing)> {
-        self.0.lock().get(&code).copied()
+        self.units.lock().get(&code).copied()
+    }
+
+    /// Changes whenever something was heard.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Everything, to be told further up.
     pub fn all(&self) -> Vec<(DivisionCode, u32, u32)> {
-        self.0.lock().iter().map(|(code, (at, standing))| (*code, *at, standing.number())).collect()
+        self.units.lock().iter().map(|(code, (at, standing))| (*code, *at, standing.number())).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::{ReportError, Reports};
 use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
 use crate::index::{IndexError, keys};
-use crate::statistics::answer::answer;
+use crate::statistics::answer;
 use crate::store::View;
 
 /// The program's version.
@@ -79,10 +79,11 @@ impl Reports {
     /// The one place where a question meets the query core.
     fn section(&self, view: &View<'_>, now_ms: i64, asked: Asked) -> Result<v1::ReportSection, ReportError> {
         let Asked { id, title, question } = asked;
-        let (catalogue, absence) = (self.ledgers.catalogue(), (self.absences)());
-        let answered = answer(&question, catalogue, view.index, self.store.own, now_ms, absence.as_ref());
+        let catalogue = self.ledgers.catalogue();
+        let asked = answer::Asked { catalogue, now_ms, standings: self.standings.as_ref() };
+        let answered = answer::answer(&question, &view.figures(), &asked);
         let answer = answered.map_err(|source| ReportError::Section { section: id.clone(), source })?;
-        let mut rows = answer.rows;
+        let mut rows: Vec<v1::QueryRow> = answer.rows().collect();
         if let Some(words) = words_of(catalogue, &question) {
             sort_by_words(&mut rows, words);
         }

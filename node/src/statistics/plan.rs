@@ -2,9 +2,11 @@
 //! this node holds it finely enough.
 
 use thiserror::Error;
-use wuji_proto::{DivisionCode, Grain, Period, Tier, period, v1};
+use wuji_proto::{DivisionCode, Grain, Period, Tier, v1};
 
 use super::directory::Directory;
+use super::series::Pick;
+use super::spans::{Against, Span};
 use crate::catalogue::{Catalogue, Indicator, IndicatorTerm, Measure, MeasureKind};
 
 /// Columns of one answer at most.
@@ -13,6 +15,10 @@ pub const COLUMNS_MAX: usize = 64;
 pub const PERIODS_MAX: usize = 4_000;
 /// Fields to divide by at most.
 pub const FIELDS_MAX: usize = 4;
+/// Fields to filter by, and words of one filter, at most.
+pub const FILTERS_MAX: usize = 8;
+/// Words of one filter at most.
+pub const FILTER_WORDS_MAX: usize = 512;
 
 /// Why a question cannot be answered here.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -20,9 +26,17 @@ pub enum PlanError {
     /// It makes no sense; in words for who asked.
     #[error("{0}")]
     Question(String),
-    /// This node has not got it.
+    /// This node has not got it; nodes below may.
     #[error("{0}")]
     NotHeld(String),
+    /// There is no such unit in the node's subtree.
+    #[error("{own} has no unit {scope} below it: `wuji tree` shows what there is")]
+    NoUnit {
+        /// The node that was asked.
+        own: DivisionCode,
+        /// The unit that was named.
+        scope: DivisionCode,
+    },
 }
 
 /// Which units the rows are of.
@@ -30,14 +44,10 @@ pub enum PlanError {
 pub enum Units {
     /// The scope as a whole.
     Scope,
-    /// These, a row each.
-    Each {
-        /// In the order of codes.
-        units: Vec<DivisionCode>,
-        /// They are all of the scope's children: with what the scope itself wrote they add
-        /// up to it.
-        children: bool,
-    },
+    /// The scope's children.
+    Children,
+    /// All units of a tier under the scope.
+    Tier(Tier),
 }
 
 /// A sum of one measure's cells.
@@ -45,21 +55,37 @@ pub enum Units {
 pub struct Term<'c> {
     /// The measure.
     pub measure: &'c Measure,
-    /// The split that is added up; 0: the undivided measure.
-    pub split: u8,
-    /// Where in a part's words the fields asked for stand.
-    pub places: Vec<usize>,
-    /// Only parts whose word at this place is one of these.
-    pub only: Vec<(usize, Vec<String>)>,
+    /// Which of its cells.
+    pub pick: Pick,
+}
+
+/// What a column is called after.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'c> {
+    /// A measure.
+    Measure(&'c Measure),
+    /// A ratio of sums.
+    Indicator(&'c Indicator),
 }
 
 /// One figure of each row.
 #[derive(Clone, Debug)]
-pub enum Column<'c> {
-    /// A measure.
-    Measure(Term<'c>),
-    /// A ratio of sums.
-    Indicator(&'c Indicator, Vec<Term<'c>>, Vec<Term<'c>>),
+pub struct Column<'c> {
+    /// Its name.
+    pub subject: Subject<'c>,
+    /// What is added up.
+    pub numerator: Vec<Term<'c>>,
+    /// What that is divided by; none of a measure.
+    pub denominator: Vec<Term<'c>>,
+}
+
+/// The order of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// By this column's total.
+    pub column: usize,
+    /// The largest first.
+    pub descending: bool,
 }
 
 /// A checked question.
@@ -69,16 +95,22 @@ pub struct Plan<'c> {
     pub scope: DivisionCode,
     /// The figures.
     pub columns: Vec<Column<'c>>,
-    /// The first day.
-    pub from: i32,
-    /// The last day.
-    pub to: i32,
+    /// The whole time.
+    pub span: Span,
     /// Rows by period; `None`: one for the whole time.
     pub grain: Option<Grain>,
+    /// Every period of a row, in order; the whole time without a grain.
+    pub periods: Vec<Span>,
+    /// What each period is compared with, as asked.
+    pub against: Vec<Against>,
     /// Rows by these fields' words.
     pub fields: Vec<String>,
     /// Rows by unit.
     pub units: Units,
+    /// `None`: in the order of codes and words.
+    pub order: Option<Order>,
+    /// Only the first so many units and words.
+    pub limit: Option<usize>,
 }
 
 fn question(text: impl Into<String>) -> PlanError {
@@ -94,41 +126,49 @@ impl<'c> Plan<'c> {
         own: DivisionCode,
     ) -> Result<Self, PlanError> {
         let scope = scope(&request.scope, directory, own)?;
-        let (from, to, grain) = span(request)?;
-        let (fields, units) = by(&request.by, directory, scope)?;
+        let (span, grain, periods) = times(request)?;
+        let (fields, units) = by(&request.by)?;
+        let filters = filters(&request.r#where)?;
         if request.measures.is_empty() || request.measures.len() > COLUMNS_MAX {
             return Err(question(format!("ask for 1 to {COLUMNS_MAX} measures or indicators")));
         }
-        let columns =
-            request.measures.iter().map(|id| column(id, &fields, catalogue)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { scope, columns, from, to, grain, fields, units })
+        let reader = Reader { catalogue, fields: &fields, filters: &filters };
+        let columns = request.measures.iter().map(|id| reader.column(id)).collect::<Result<Vec<_>, _>>()?;
+        let order = order(request, &columns)?;
+        Ok(Self {
+            scope,
+            columns,
+            span,
+            grain,
+            periods,
+            against: against(&request.compare)?,
+            fields,
+            units,
+            order,
+            limit: usize::try_from(request.limit).ok().filter(|limit| *limit > 0),
+        })
     }
 
-    /// Every period of a row, in order; one for the whole time without a grain.
-    pub fn periods(&self) -> Vec<(i32, i32)> {
-        let Some(grain) = self.grain else { return vec![(self.from, self.to)] };
-        let mut periods = Vec::new();
-        let mut at = Period::of(period::date(self.from), grain);
-        while period::days(at.first_day()) <= self.to {
-            periods.push((period::days(at.first_day()), period::days(at.last_day())));
-            at = at.next();
-        }
-        periods
+    /// What the period is compared with, in the order of [`against`](Self::against).
+    pub fn compared(&self, period: Span) -> impl Iterator<Item = Span> {
+        self.against.iter().map(move |against| period.compared(*against, self.grain))
+    }
+
+    /// The time from the first to the last day that any figure is of.
+    pub fn reach(&self) -> Span {
+        let compared = self.periods.iter().flat_map(|period| self.compared(*period));
+        compared
+            .fold(self.span, |reach, span| Span { first: reach.first.min(span.first), last: reach.last.max(span.last) })
     }
 
     /// Whether days are needed: units below the direct children are held by month.
     pub fn needs_days(&self) -> bool {
-        let starts_month = period::date(self.from).day() == 1;
-        let ends_month = period::date(self.to.saturating_add(1)).day() == 1;
-        self.grain == Some(Grain::Day) || !starts_month || !ends_month
+        self.grain.is_some_and(|grain| !grain.is_of_months()) || !self.span.is_of_months()
     }
 
     /// The terms of all columns.
     pub fn terms(&self) -> impl Iterator<Item = &Term<'c>> {
-        self.columns.iter().flat_map(|column| match column {
-            Column::Measure(term) => std::slice::from_ref(term).iter().chain(&[]),
-            Column::Indicator(_, numerator, denominator) => numerator.iter().chain(denominator),
-        })
+        self.columns.iter().flat_map(|column| column.numerator.iter().chain(&column.denominator))
     }
 }
 
@@ -140,36 +180,31 @@ fn scope(text: &str, directory: &Directory, own: DivisionCode) -> Result<Divisio
     if scope == own || directory.get(scope).is_some() {
         return Ok(scope);
     }
-    Err(PlanError::NotHeld(format!("{own} has no unit {scope} below it: `wuji tree` shows what there is")))
+    Err(PlanError::NoUnit { own, scope })
 }
 
-fn span(request: &v1::QueryRequest) -> Result<(i32, i32, Option<Grain>), PlanError> {
+fn times(request: &v1::QueryRequest) -> Result<(Span, Option<Grain>, Vec<Span>), PlanError> {
     let read = |text: &str, name: &str| text.parse::<Period>().map_err(|error| question(format!("{name}: {error}")));
     let from = read(&request.from, "from")?;
     let to = if request.to.is_empty() { from } else { read(&request.to, "to")? };
-    let (first, last) = (period::days(from.first_day()), period::days(to.last_day()));
-    if first > last {
+    let span = Span { first: Span::of(from).first, last: Span::of(to).last };
+    if span.first > span.last {
         return Err(question(format!("the time from {from} to {to} is empty: swap them")));
     }
     if request.grain.is_empty() {
-        return Ok((first, last, None));
+        return Ok((span, None, vec![span]));
     }
     let grain: Grain = request.grain.parse().map_err(|error: wuji_proto::ParseError| question(error.to_string()))?;
-    let whole = period::days(Period::of(from.first_day(), grain).first_day()) == first
-        && period::days(Period::of(to.last_day(), grain).last_day()) == last;
-    if !whole {
-        return Err(question(format!("{from} to {to} is not made of whole {grain}s: widen it or take a finer grain")));
-    }
-    let days_each = if grain == Grain::Day { 1 } else { 28 };
-    if usize::try_from((last - first) / days_each).unwrap_or(usize::MAX) > PERIODS_MAX {
+    if usize::try_from((span.last - span.first) / grain.days_min()).unwrap_or(usize::MAX) > PERIODS_MAX {
         return Err(question(format!(
             "that is more than {PERIODS_MAX} periods: take a coarser grain or a shorter time"
         )));
     }
-    Ok((first, last, Some(grain)))
+    let whole = || question(format!("{from} to {to} is not made of whole {grain}s: widen it or take a finer grain"));
+    Ok((span, Some(grain), span.divided(grain).ok_or_else(whole)?))
 }
 
-fn by(by: &[String], directory: &Directory, scope: DivisionCode) -> Result<(Vec<String>, Units), PlanError> {
+fn by(by: &[String]) -> Result<(Vec<String>, Units), PlanError> {
     let (mut fields, mut units) = (Vec::new(), Units::Scope);
     for word in by {
         let tier = word.parse::<Tier>().ok();
@@ -177,14 +212,7 @@ fn by(by: &[String], directory: &Directory, scope: DivisionCode) -> Result<(Vec<
             if units != Units::Scope {
                 return Err(question("divide by units once: by \"unit\" or by one tier"));
             }
-            let of_tier = |tier| move |code: &DivisionCode| code.tier() == tier && directory.lies_under(*code, scope);
-            units = Units::Each {
-                units: match tier {
-                    None => directory.children(scope),
-                    Some(tier) => directory.units().map(|(code, _)| code).filter(of_tier(tier)).collect(),
-                },
-                children: tier.is_none(),
-            };
+            units = tier.map_or(Units::Children, Units::Tier);
         } else if fields.contains(word) || fields.len() == FIELDS_MAX {
             return Err(question(format!("divide by at most {FIELDS_MAX} fields, each once")));
         } else {
@@ -194,56 +222,127 @@ fn by(by: &[String], directory: &Directory, scope: DivisionCode) -> Result<(Vec<
     Ok((fields, units))
 }
 
-fn column<'c>(id: &str, fields: &[String], catalogue: &'c Catalogue) -> Result<Column<'c>, PlanError> {
-    if let Some(measure) = catalogue.measure(id) {
-        return Ok(Column::Measure(term(measure, fields, &[])?));
+fn filters(given: &[v1::Filter]) -> Result<Vec<(String, Vec<String>)>, PlanError> {
+    let mut filters: Vec<(String, Vec<String>)> = Vec::new();
+    for v1::Filter { field, words } in given {
+        if filters.len() == FILTERS_MAX || filters.iter().any(|(known, _)| known == field) {
+            return Err(question(format!("filter by at most {FILTERS_MAX} fields, each once")));
+        }
+        if words.is_empty() || words.len() > FILTER_WORDS_MAX {
+            return Err(question(format!("name 1 to {FILTER_WORDS_MAX} words of {field} to filter by")));
+        }
+        filters.push((field.clone(), words.clone()));
     }
-    if let Some(indicator) = catalogue.indicators().iter().find(|indicator| indicator.id() == id) {
-        let terms = |terms: &'c [IndicatorTerm]| {
-            terms.iter().map(|part| indicator_term(part, fields, catalogue)).collect::<Result<Vec<_>, _>>()
-        };
-        return Ok(Column::Indicator(indicator, terms(indicator.numerator())?, terms(indicator.denominator())?));
-    }
-    let known = catalogue.measures().iter().map(Measure::id).chain(catalogue.indicators().iter().map(Indicator::id));
-    let near = known.map(|known| (strsim::damerau_levenshtein(known, id), known)).min().map(|(_, known)| known);
-    let advice = near.map_or_else(String::new, |near| format!(": did you mean {near}?"));
-    Err(question(format!("there is no measure or indicator {id:?}{advice}")))
+    Ok(filters)
 }
 
-fn indicator_term<'c>(
-    part: &IndicatorTerm,
-    fields: &[String],
+fn against(names: &[String]) -> Result<Vec<Against>, PlanError> {
+    let mut all = Vec::new();
+    for name in names {
+        let against = Against::from_name(name).filter(|against| !all.contains(against));
+        all.push(against.ok_or_else(|| question("compare with \"year-ago\" and \"previous\", each once"))?);
+    }
+    Ok(all)
+}
+
+fn order(request: &v1::QueryRequest, columns: &[Column<'_>]) -> Result<Option<Order>, PlanError> {
+    if request.order_by.is_empty() {
+        return Ok(None);
+    }
+    let column = columns.iter().position(|column| column.id() == request.order_by);
+    let unknown = || question(format!("order by a column of the answer: {:?} is none", request.order_by));
+    Ok(Some(Order { column: column.ok_or_else(unknown)?, descending: request.descending }))
+}
+
+/// Finds columns in the catalogue, divided and filtered as asked.
+struct Reader<'c, 'r> {
     catalogue: &'c Catalogue,
-) -> Result<Term<'c>, PlanError> {
-    let measure = catalogue.measure(&part.measure);
-    let measure = measure.ok_or_else(|| question(format!("there is no measure {:?}", part.measure)))?;
-    term(measure, fields, &part.words)
+    fields: &'r [String],
+    filters: &'r [(String, Vec<String>)],
 }
 
-fn term<'c>(measure: &'c Measure, fields: &[String], only: &[(String, Vec<String>)]) -> Result<Term<'c>, PlanError> {
-    let wanted: Vec<&str> = fields.iter().chain(only.iter().map(|(field, _)| field)).map(String::as_str).collect();
-    let split = measure.covering_split(&wanted).ok_or_else(|| {
+impl<'c> Reader<'c, '_> {
+    fn column(&self, id: &str) -> Result<Column<'c>, PlanError> {
+        if let Some(measure) = self.catalogue.measure(id) {
+            let numerator = vec![self.term(measure, &[])?];
+            return Ok(Column { subject: Subject::Measure(measure), numerator, denominator: Vec::new() });
+        }
+        if let Some(indicator) = self.catalogue.indicator(id) {
+            let terms =
+                |terms: &[IndicatorTerm]| terms.iter().map(|part| self.indicator_term(part)).collect::<Result<_, _>>();
+            let (numerator, denominator) = (terms(indicator.numerator())?, terms(indicator.denominator())?);
+            return Ok(Column { subject: Subject::Indicator(indicator), numerator, denominator });
+        }
+        let measures = self.catalogue.measures().iter().map(Measure::id);
+        let known = measures.chain(self.catalogue.indicators().iter().map(Indicator::id));
+        let near = known.map(|known| (strsim::damerau_levenshtein(known, id), known)).min().map(|(_, known)| known);
+        let advice = near.map_or_else(String::new, |near| format!(": did you mean {near}?"));
+        Err(question(format!("there is no measure or indicator {id:?}{advice}")))
+    }
+
+    fn indicator_term(&self, part: &IndicatorTerm) -> Result<Term<'c>, PlanError> {
+        let measure = self.catalogue.measure(&part.measure);
+        let measure = measure.ok_or_else(|| question(format!("there is no measure {:?}", part.measure)))?;
+        self.term(measure, &part.words)
+    }
+
+    fn term(&self, measure: &'c Measure, words: &[(String, Vec<String>)]) -> Result<Term<'c>, PlanError> {
+        let only: Vec<_> = words.iter().chain(self.filters).collect();
+        let wanted: Vec<&str> =
+            self.fields.iter().chain(only.iter().map(|(field, _)| field)).map(String::as_str).collect();
+        let split = measure.covering_split(&wanted).ok_or_else(|| self.undivided(measure, &wanted))?;
+        let of_split = measure.split(split).map(crate::catalogue::Split::fields).unwrap_or_default();
+        let place = |field: &str| of_split.iter().position(|own| own == field);
+        let pick = Pick {
+            measure: measure.key(),
+            split,
+            places: self.fields.iter().filter_map(|field| place(field)).collect(),
+            only: only.into_iter().filter_map(|(field, words)| Some((place(field)?, words.clone()))).collect(),
+        };
+        Ok(Term { measure, pick })
+    }
+
+    /// The measure is not divided so in stored cells. Its records are, if they have the fields.
+    fn undivided(&self, measure: &Measure, wanted: &[&str]) -> PlanError {
         let splits: Vec<String> = measure.splits().iter().map(|split| split.fields().join(" × ")).collect();
         let kept = if splits.is_empty() {
             "is not divided".to_owned()
         } else {
             format!("is divided by {}", splits.join("; "))
         };
-        question(format!("{} cannot be divided by {}: it {kept}", measure.id(), wanted.join(" × ")))
-    })?;
-    let of_split = measure.split(split).map(crate::catalogue::Split::fields).unwrap_or_default();
-    let place = |field: &str| of_split.iter().position(|own| own == field);
-    Ok(Term {
-        measure,
-        split,
-        places: fields.iter().filter_map(|field| place(field)).collect(),
-        only: only.iter().filter_map(|(field, words)| Some((place(field)?, words.clone()))).collect(),
-    })
+        let text = format!("{} cannot be divided by {}: it {kept}", measure.id(), wanted.join(" × "));
+        let ledger = self.catalogue.ledger(measure.ledger());
+        let is_code = |name: &&str| {
+            let field = ledger.and_then(|ledger| ledger.field(name));
+            field.is_some_and(|field| !field.kind().words().is_empty())
+        };
+        if wanted.iter().all(is_code) { PlanError::NotHeld(text) } else { question(text) }
+    }
 }
 
 impl Term<'_> {
     /// Whether the term is a value at a date.
     pub fn is_stock(&self) -> bool {
         self.measure.kind() == MeasureKind::Stock
+    }
+}
+
+impl Column<'_> {
+    /// The measure's or the indicator's id.
+    pub fn id(&self) -> &str {
+        match self.subject {
+            Subject::Measure(measure) => measure.id(),
+            Subject::Indicator(indicator) => indicator.id(),
+        }
+    }
+
+    /// Whether it has something of a value at a date: such figures are not added up over time.
+    pub fn is_stock(&self) -> bool {
+        self.numerator.iter().chain(&self.denominator).any(Term::is_stock)
+    }
+
+    /// Whether it is divided by something.
+    pub const fn is_ratio(&self) -> bool {
+        matches!(self.subject, Subject::Indicator(_))
     }
 }

@@ -5,9 +5,13 @@ mod questions;
 use proptest::prelude::*;
 use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, Part, Sequence, v1};
 
-use super::answer::{Absence, Answer, QueryError, answer};
+use super::Figures;
+use super::answer::{Answer, Asked, QueryError, answer};
+use super::memory::Memory;
+use super::standing::{Absence, Standings};
 use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
+use crate::feed::heard::Standing;
 use crate::feed::item::ItemValue;
 use crate::index::draft::Draft;
 use crate::index::keys::{self, Link};
@@ -93,11 +97,29 @@ impl County {
     }
 
     fn ask(&self, request: &v1::QueryRequest) -> Result<Answer, QueryError> {
-        self.ask_while(request, &|_| None)
+        self.ask_while(request, &Links(|_| None))
     }
 
-    fn ask_while(&self, request: &v1::QueryRequest, absence: &Absence) -> Result<Answer, QueryError> {
-        answer(request, &self.catalogue, &self.index, code(COUNTY), NOW_MS, absence)
+    fn ask_while(&self, request: &v1::QueryRequest, standings: &dyn Standings) -> Result<Answer, QueryError> {
+        let (memory, asked) = (Memory::default(), Asked { catalogue: &self.catalogue, now_ms: NOW_MS, standings });
+        answer(request, &Figures { index: &self.index, memory: &memory, own: code(COUNTY) }, &asked)
+    }
+}
+
+/// The direct children as told; all below them connected and complete.
+struct Links<F>(F);
+
+impl<F: Fn(DivisionCode) -> Option<(&'static str, i64)>> Standings for Links<F> {
+    fn absence(&self, child: DivisionCode) -> Option<Absence> {
+        (self.0)(child).map(|(state, since_ms)| Absence { state, since_ms, reason: String::new() })
+    }
+
+    fn heard(&self, _: DivisionCode) -> Option<(u32, Standing)> {
+        Some((u32::try_from(NOW_MS / 1_000).unwrap(), Standing::Connected))
+    }
+
+    fn heard_version(&self) -> u64 {
+        1
     }
 }
 
@@ -130,7 +152,7 @@ fn rows(answer: &Answer) -> Vec<String> {
         let labels = [&row.period, &row.unit].into_iter().chain(&row.words).filter(|label| !label.is_empty());
         format!("{}: {}", labels.cloned().collect::<Vec<_>>().join(" "), all(&row.figures))
     };
-    answer.rows.iter().map(row).collect()
+    answer.rows().map(|it| row(&it)).collect()
 }
 
 #[test]
@@ -235,33 +257,36 @@ fn fields_of_a_split_that_were_not_asked_for_are_added_up() {
 #[test]
 fn coverage_names_who_is_missing_and_how_fresh_the_rest_is() {
     let county = County::new();
-    county.cell(COUNTY, "expected", "2025-06-01", &[("tier", "workroom")], 2);
-    county.cell(COUNTY, "expected", "2025-06-01", &[("tier", "township")], 2);
+    for workroom in [WORKROOM, OTHER_WORKROOM] {
+        county.cell(workroom, "expected", "2025-06", &[("tier", "workroom")], 1);
+    }
     county.cell(WORKROOM, "reported", "2026-01", &[], 3);
     county.cell(OTHER_WORKROOM, "reported", "2026-02", &[], 1);
     let request = query(&["publicity.audience"], "2026-01", "2026-01", "", &[]);
-    let ask = |absence: &Absence| county.ask_while(&request, absence).unwrap().end.coverage.unwrap();
+    let ask = |standings: &dyn Standings| county.ask_while(&request, standings).unwrap().end.coverage.unwrap();
     let states = |coverage: &v1::Coverage| -> Vec<String> {
         coverage.absent.iter().map(|unit| format!("{} {} {}", unit.code, unit.state, unit.since_ms)).collect()
     };
-    let coverage = ask(&|_| None);
+    let coverage = ask(&Links(|_| None));
     assert_eq!((coverage.expected, coverage.reported, coverage.as_of_ms), (2, 1, NOW_MS - 1_000));
     assert!(coverage.absent.is_empty(), "{coverage:?}");
 
-    let absent = ask(&|unit| (unit == code(TOWNSHIP)).then_some(("absent", 7)));
+    let absent = ask(&Links(|unit| (unit == code(TOWNSHIP)).then_some(("absent", 7))));
     assert_eq!(states(&absent), [format!("{TOWNSHIP} absent 7")]);
     county.child(TOWNSHIP, |child| child.catching_up = true);
     county.child(OTHER_TOWNSHIP, Child::want_walk);
-    let behind = ask(&|_| None);
+    let behind = ask(&Links(|_| None));
     let since = NOW_MS - 1_000;
     assert_eq!(
         states(&behind),
         [format!("{TOWNSHIP} catching-up {since}"), format!("{OTHER_TOWNSHIP} re-syncing {since}")]
     );
     county.child(OTHER_TOWNSHIP, |child| *child = Child::default());
-    let planned = ask(&|_| Some(("absent", 7)));
+    let planned = ask(&Links(|_| Some(("absent", 7))));
     assert_eq!(states(&planned), [format!("{TOWNSHIP} absent 7"), format!("{OTHER_TOWNSHIP} planned 0")]);
-    assert_eq!(planned.as_of_ms, 0, "one child has never been complete");
+    assert_eq!(planned.as_of_ms, NOW_MS - 1_000, "one that never connected is missing, and not old");
+    county.child(TOWNSHIP, |child| child.complete_at_ms = 0);
+    assert_eq!(ask(&Links(|_| None)).as_of_ms, 0, "one that has connected was never complete");
 }
 
 proptest! {
@@ -283,7 +308,7 @@ proptest! {
         }
         for (grain, by) in [("", &["unit"][..]), ("month", &["unit"]), ("quarter", &["form", "unit"]), ("", &["township", "form"])] {
             let answer = county.ask(&query(&["publicity.events"], "2026-01", "2026-06", grain, by)).unwrap();
-            let rows: i64 = answer.rows.iter().map(|row| shown(&row.figures[0]).parse::<i64>().unwrap()).sum();
+            let rows: i64 = answer.rows().map(|row| shown(&row.figures[0]).parse::<i64>().unwrap()).sum();
             prop_assert_eq!(rows, sum);
             prop_assert_eq!(all(&answer.end.totals), sum.to_string());
         }
@@ -295,7 +320,7 @@ fn a_period_is_labelled_as_it_is_asked_for() {
     let county = County::new();
     let labels = |from: &str, to: &str, grain: &str| {
         let answer = county.ask(&query(&["publicity.audience"], from, to, grain, &[])).unwrap();
-        answer.rows.iter().map(|row| row.period.clone()).collect::<Vec<_>>().join(" ")
+        answer.rows().map(|row| row.period).collect::<Vec<_>>().join(" ")
     };
     for (from, to, grain, expected) in [
         ("2025-12", "2026-02", "month", "2025-12 2026-01 2026-02"),

@@ -20,20 +20,13 @@ fn each_bad_question_is_told_what_to_ask_instead() {
         (query(accepted, "2026-05", "2026-03", "", &[]), "is empty: swap them"),
         (query(accepted, "2026-01-15", "2026-02", "month", &[]), "whole months"),
         (query(accepted, "2026-02", "2026-03", "quarter", &[]), "whole quarters"),
-        (query(accepted, "2026", "", "week", &[]), "week"),
+        (query(accepted, "2026", "", "week", &[]), "whole weeks"),
         (query(accepted, "1950", "2026", "day", &[]), "more than 4000 periods"),
         (query(accepted, "2026", "", "", &["unit", "township"]), "divide by units once"),
         (query(accepted, "2026", "", "", &["result", "result"]), "each once"),
         (query(accepted, "2026", "", "", &["a", "b", "c", "d", "e"]), "at most 4 fields"),
-        (
-            query(accepted, "2026", "", "", &["source", "form"]),
-            "cannot be divided by source × form: it is divided by dispute_type × result; source; difficulty × form",
-        ),
-        (query(&["mediation.people"], "2026", "", "", &["form"]), "it is not divided"),
-        (
-            query(&["mediation.performance_rate"], "2026", "", "", &["dispute_type"]),
-            "mediation.succeeded cannot be divided",
-        ),
+        (query(accepted, "2026", "", "", &["source", "summary"]), "cannot be divided by source × summary"),
+        (query(&["expected"], "2026", "", "", &["form"]), "it is divided by tier"),
         (scoped("37112"), "9 a township"),
         (scoped("441900000000"), "short form"),
     ];
@@ -46,12 +39,30 @@ fn each_bad_question_is_told_what_to_ask_instead() {
 }
 
 #[test]
+fn a_division_that_is_not_stored_is_for_the_units_that_have_the_records() {
+    let county = County::new();
+    for (measure, by, words) in [
+        (
+            "mediation.accepted",
+            &["source", "form"][..],
+            "cannot be divided by source × form: it is divided by dispute_type × result; source; difficulty × form",
+        ),
+        ("mediation.people", &["form"], "it is not divided"),
+        ("mediation.performance_rate", &["dispute_type"], "mediation.succeeded cannot be divided"),
+    ] {
+        let error = county.ask(&query(&[measure], "2026", "", "", by)).unwrap_err();
+        assert!(matches!(error, QueryError::Plan(PlanError::NotHeld(_))), "{error:?}");
+        assert!(error.to_string().contains(words), "{words:?} is not in {error}");
+    }
+}
+
+#[test]
 fn a_unit_that_lies_elsewhere_is_another_nodes_to_tell_of() {
     let county = County::new();
     for scope in ["3711", "371121", "371122103", "371122101203"] {
         let request = v1::QueryRequest { scope: scope.to_owned(), ..query(&["publicity.events"], "2026", "", "", &[]) };
         let error = county.ask(&request).unwrap_err();
-        assert!(matches!(error, QueryError::Plan(PlanError::NotHeld(_))), "{error:?}");
+        assert!(matches!(error, QueryError::Plan(PlanError::NoUnit { .. })), "{error:?}");
         assert!(error.to_string().contains(&format!("no unit {scope} below it: `wuji tree`")), "{error}");
     }
 }

@@ -1,0 +1,187 @@
+//! Which workroom was expected and which has reported, in which months: three different
+//! things on screen. Zero is a figure; not reported and not expected are not.
+
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
+
+use wuji_proto::{CellKey, DivisionCode, MeasureId, Tier, period, v1};
+
+use super::directory::Directory;
+use super::series;
+use super::spans::Span;
+use crate::catalogue::{EXPECTED, REPORTED};
+use crate::feed::item::ItemValue;
+use crate::index::values::OwnItem;
+use crate::index::{Index, IndexError, keys};
+
+/// The measures whose cells say that a workroom has reported.
+const REPORTS: [MeasureId; 1] = [REPORTED];
+
+/// The workrooms below a node, those of every unit side by side.
+#[derive(Clone, Debug, Default)]
+pub struct Reporting {
+    workrooms: Vec<Workroom>,
+    /// Where each unit's workrooms are in the list.
+    ranges: HashMap<DivisionCode, Range<usize>>,
+}
+
+/// What is known of one workroom.
+#[derive(Clone, Debug)]
+pub struct Workroom {
+    /// The unit.
+    pub code: DivisionCode,
+    /// For each of [`REPORTS`], the days with an amount above 0, in order: the first days of
+    /// months, unless `by_day`.
+    days: [Vec<i32>; REPORTS.len()],
+    /// Whether its days are known here, and not only its months.
+    pub by_day: bool,
+    /// How many units are expected (0 or 1) from a day on, as changes in order of days.
+    expected: Vec<(i32, i64)>,
+}
+
+impl Workroom {
+    /// Whether it was to report at the end of a time.
+    pub fn is_expected(&self, span: Span) -> bool {
+        let changes = self.expected.iter().take_while(|(day, _)| *day <= span.last);
+        changes.map(|(_, change)| change).sum::<i64>() > 0
+    }
+
+    /// Whether it has reported in the time; or, where only months are known, in a month that
+    /// the time touches.
+    pub fn has_reported(&self, span: Span) -> bool {
+        let first = if self.by_day { span.first } else { month_start(span.first) };
+        self.days.iter().any(|days| {
+            let at = days.partition_point(|day| *day < first);
+            days.get(at).is_some_and(|day| *day <= span.last)
+        })
+    }
+
+    fn set(&mut self, measure: MeasureId, day: i32, amount: i64) {
+        let lists = REPORTS.iter().zip(&mut self.days);
+        for (_, days) in lists.filter(|(reports, _)| **reports == measure) {
+            match (days.binary_search(&day), amount > 0) {
+                (Ok(place), false) => drop(days.remove(place)),
+                (Err(place), true) => days.insert(place, day),
+                _ => {}
+            }
+        }
+    }
+
+    fn expect(&mut self, day: i32, amount: i64) {
+        match self.expected.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(place) => drop(self.expected.get_mut(place).map(|change| change.1 = amount)),
+            Err(place) => self.expected.insert(place, (day, amount)),
+        }
+    }
+}
+
+impl Reporting {
+    /// Reads the workrooms below `own`. They are held by month, whatever is above them.
+    pub fn read(index: &dyn Index, directory: &Directory, own: DivisionCode) -> Result<Self, IndexError> {
+        let mut reporting = Self::default();
+        reporting.place(directory, own);
+        if own.tier() == Tier::Workroom {
+            // Its own parent expects it; it knows its days itself.
+            reporting.workrooms.iter_mut().for_each(|own| (own.by_day, own.expected) = (true, vec![(0, 1)]));
+        }
+        for workroom in &mut reporting.workrooms {
+            for measure in REPORTS {
+                each_cell(index, workroom.code, measure, |day, _, amount| workroom.set(measure, day, amount))?;
+            }
+            each_cell(index, workroom.code, EXPECTED, |day, tier, amount| {
+                if tier == Some(Tier::Workroom.name()) {
+                    workroom.expect(day, amount);
+                }
+            })?;
+        }
+        Ok(reporting)
+    }
+
+    /// The same with the days of direct children, which are held by day.
+    pub fn with_days(
+        &self,
+        index: &dyn Index,
+        own: DivisionCode,
+        children: &[DivisionCode],
+    ) -> Result<Self, IndexError> {
+        let mut exact = self.clone();
+        for child in children.iter().filter(|child| child.tier() == Tier::Workroom) {
+            let place = exact.ranges.get(child).map(|range| range.start);
+            let Some(workroom) = place.and_then(|place| exact.workrooms.get_mut(place)) else { continue };
+            workroom.by_day = true;
+            for (measure, days) in REPORTS.iter().zip(&mut workroom.days) {
+                *days = series::reported_days(index, own, *child, *measure)?;
+            }
+        }
+        Ok(exact)
+    }
+
+    fn place(&mut self, directory: &Directory, unit: DivisionCode) {
+        let first = self.workrooms.len();
+        if unit.tier() == Tier::Workroom {
+            self.workrooms.push(Workroom { code: unit, days: Default::default(), by_day: false, expected: Vec::new() });
+        }
+        for child in directory.children(unit) {
+            self.place(directory, *child);
+        }
+        self.ranges.insert(unit, first..self.workrooms.len());
+    }
+
+    /// Whether the cells of a measure change what is kept here.
+    pub fn reads(measure: MeasureId) -> bool {
+        measure == EXPECTED || REPORTS.contains(&measure)
+    }
+
+    /// A total of a unit has another amount. `part` is what comes after the measure in its key.
+    pub fn moved(&mut self, unit: DivisionCode, measure: MeasureId, part: &[u8], now: i64) {
+        if unit.tier() != Tier::Workroom {
+            return;
+        }
+        let place = self.ranges.get(&unit).map(|range| range.start);
+        let Some(workroom) = place.and_then(|place| self.workrooms.get_mut(place)) else { return };
+        let Some((period, _, mut words)) = CellKey::split_part(part) else { return };
+        let day = period::days(period.first_day());
+        if measure != EXPECTED {
+            workroom.set(measure, day, now);
+        } else if words.next() == Some(Tier::Workroom.name()) {
+            workroom.expect(day, now);
+        }
+    }
+
+    /// The workrooms under a unit, itself if it is one.
+    pub fn under(&self, unit: DivisionCode) -> &[Workroom] {
+        self.ranges.get(&unit).and_then(|range| self.workrooms.get(range.clone())).unwrap_or_default()
+    }
+
+    /// Workrooms under a unit in a time.
+    pub fn count(&self, unit: DivisionCode, span: Span) -> v1::Reporting {
+        let mut counts = v1::Reporting { expected: 0, reported: 0 };
+        for workroom in self.under(unit) {
+            counts.expected += u64::from(workroom.is_expected(span));
+            counts.reported += u64::from(workroom.has_reported(span));
+        }
+        counts
+    }
+}
+
+/// Calls with day, first word and amount of each cell of a unit's totals.
+fn each_cell(
+    index: &dyn Index,
+    unit: DivisionCode,
+    measure: MeasureId,
+    mut each: impl FnMut(i32, Option<&str>, i64),
+) -> Result<(), IndexError> {
+    let from = keys::item(&CellKey::measure_prefix(unit, measure));
+    index.scan(&from, keys::after(&from).as_deref(), &mut |key, value| {
+        let part =
+            keys::parse_item(key).and_then(CellKey::split_prefix).and_then(|(_, _, part)| CellKey::split_part(part));
+        if let (Some((period, _, mut words)), ItemValue::Amount(amount)) = (part, OwnItem::from_bytes(value)?.value) {
+            each(period::days(period.first_day()), words.next(), amount);
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn month_start(day: i32) -> i32 {
+    period::days(period::date(day).first_of_month())
+}
