@@ -245,7 +245,7 @@ async fn services(
         state.ledgers.clone(),
         state.journal.clone(),
         Arc::clone(&env.entropy),
-        Arc::clone(status),
+        Arc::<NodeStatus>::clone(status),
     );
     Ok(link::server(config)
         .add_service(accept.into_server())
@@ -263,7 +263,7 @@ async fn services(
             env: env.clone(),
             store: Arc::clone(&state.store),
             ledgers: state.ledgers.clone(),
-            standings: Arc::clone(status),
+            standings: Arc::<NodeStatus>::clone(status),
         }))
         .add_service(v1::reports_server::ReportsServer::new(ReportService {
             access: access.clone(),

@@ -24,7 +24,7 @@ use wuji_proto::{ReportId, v1};
 use crate::env::Entropy;
 use crate::journal::JournalReader;
 use crate::ledger::Ledgers;
-use crate::status::NodeStatus;
+use crate::statistics::standing::Standings;
 use crate::store::Store;
 pub use adjust::adjustments;
 pub use error::ReportError;
@@ -36,7 +36,7 @@ pub struct Reports {
     ledgers: Ledgers,
     journal: JournalReader,
     entropy: Arc<dyn Entropy>,
-    standings: Arc<NodeStatus>,
+    standings: Arc<dyn Standings>,
 }
 
 impl Reports {
@@ -46,7 +46,7 @@ impl Reports {
         ledgers: Ledgers,
         journal: JournalReader,
         entropy: Arc<dyn Entropy>,
-        standings: Arc<NodeStatus>,
+        standings: Arc<dyn Standings>,
     ) -> Self {
         Self { store, ledgers, journal, entropy, standings }
     }

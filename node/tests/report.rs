@@ -13,6 +13,7 @@ use wuji_node::config::IndexKind;
 use wuji_node::env::Env;
 use wuji_node::report::{ReportError, Reports, adjustments};
 use wuji_node::state::{NodeState, StateOptions};
+use wuji_node::statistics::standing::Unlinked;
 use wuji_node::telemetry::Metrics;
 use wuji_proto::{RecordId, ReportId, period, v1};
 
@@ -60,7 +61,7 @@ impl Unit {
 
 fn reports(state: &NodeState) -> Reports {
     let (store, ledgers, journal) = (Arc::clone(&state.store), state.ledgers.clone(), state.journal.clone());
-    Reports::new(store, ledgers, journal, Env::production().entropy, Arc::new(|| Box::new(|_| None)))
+    Reports::new(store, ledgers, journal, Env::production().entropy, Arc::new(Unlinked))
 }
 
 fn case(number: u8, amount: &str) -> Values {

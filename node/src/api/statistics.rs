@@ -15,8 +15,8 @@ use crate::ledger::Ledgers;
 use crate::statistics::Figures;
 use crate::statistics::answer::{Answer, Asked, QueryError, answer};
 use crate::statistics::rank::rank;
+use crate::statistics::standing::Standings;
 use crate::statistics::warm::warm;
-use crate::status::NodeStatus;
 use crate::store::Store;
 
 /// The service.
@@ -30,7 +30,7 @@ pub struct StatisticsService {
     /// What is asked waits for what was acknowledged.
     pub ledgers: Ledgers,
     /// How the units below stand.
-    pub standings: Arc<NodeStatus>,
+    pub standings: Arc<dyn Standings>,
 }
 
 impl StatisticsService {

@@ -30,7 +30,7 @@ pub struct Absence {
 }
 
 /// What the links know of the units below.
-pub trait Standings {
+pub trait Standings: Send + Sync {
     /// Why a direct child may be behind; `None`: it is connected.
     fn absence(&self, child: DivisionCode) -> Option<Absence>;
     /// What a unit's parent told of it: when it was last complete (seconds since 1970; 0:
@@ -38,6 +38,24 @@ pub trait Standings {
     fn heard(&self, unit: DivisionCode) -> Option<(u32, Standing)>;
     /// Changes whenever what was heard has changed.
     fn heard_version(&self) -> u64;
+}
+
+/// The standings of a state that is looked at without its links: every child counts as
+/// connected, and nothing was heard.
+pub struct Unlinked;
+
+impl Standings for Unlinked {
+    fn absence(&self, _: DivisionCode) -> Option<Absence> {
+        None
+    }
+
+    fn heard(&self, _: DivisionCode) -> Option<(u32, Standing)> {
+        None
+    }
+
+    fn heard_version(&self) -> u64 {
+        0
+    }
 }
 
 /// How a scope stands: its direct children as they are now, the others as they were told of.
