@@ -109,7 +109,7 @@ impl County {
 /// The direct children as told; all below them connected and complete.
 struct Links<F>(F);
 
-impl<F: Fn(DivisionCode) -> Option<(&'static str, i64)>> Standings for Links<F> {
+impl<F: Fn(DivisionCode) -> Option<(&'static str, i64)> + Send + Sync> Standings for Links<F> {
     fn absence(&self, child: DivisionCode) -> Option<Absence> {
         (self.0)(child).map(|(state, since_ms)| Absence { state, since_ms, reason: String::new() })
     }
