@@ -98,14 +98,14 @@ impl Memory {
         let mut read = Vec::new();
         let mut all = Vec::with_capacity(units.len());
         for (unit, known) in units.iter().zip(known) {
-            all.push(match known {
-                Some(sums) => sums,
-                None => {
-                    let sums = Arc::new(series::totals(index, *unit, pick)?);
-                    read.push((*unit, Arc::clone(&sums)));
-                    sums
-                }
-            });
+            let sums = if let Some(sums) = known {
+                sums
+            } else {
+                let sums = Arc::new(series::totals(index, *unit, pick)?);
+                read.push((*unit, Arc::clone(&sums)));
+                sums
+            };
+            all.push(sums);
         }
         if !read.is_empty() {
             self.0.lock().keep(pick, read);
@@ -159,10 +159,15 @@ impl Kept {
             return; // more than fits: read again when it is asked for again
         }
         let column = self.columns.entry(pick.clone()).or_default();
-        column.amounts += more;
         column.used = self.clock;
-        column.units.extend(read);
-        self.amounts += more;
+        for (unit, sums) in read {
+            // Another question may have read it meanwhile.
+            let more = size(&sums);
+            if column.units.insert(unit, sums).is_none() {
+                column.amounts += more;
+                self.amounts += more;
+            }
+        }
     }
 
     /// Drops the column that was not asked for longest, other than this one.

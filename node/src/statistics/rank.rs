@@ -186,9 +186,9 @@ fn give_places(units: &mut [Unit], placed: usize, is_ratio: bool) {
 /// The places in the former time, by the same rules.
 fn former_places(rows: &[Row], is_ratio: bool, minimum: i64, ascending: bool) -> HashMap<DivisionCode, usize> {
     let value = |row: &Row| row.values.get(1).copied().unwrap_or_default();
-    let placed = |value: &Value| enough(*value, is_ratio, minimum) && *value != Value::default();
+    let has_place = |value: &Value| enough(*value, is_ratio, minimum) && *value != Value::default();
     let mut values: Vec<(Value, DivisionCode)> =
-        rows.iter().map(|row| (value(row), row.unit)).filter(|(value, _)| placed(value)).collect();
+        rows.iter().map(|row| (value(row), row.unit)).filter(|(value, _)| has_place(value)).collect();
     values.sort_by(|(a, _), (b, _)| a.compare(*b, is_ratio, !ascending));
     let mut places = HashMap::new();
     let mut from = 0;

@@ -107,7 +107,9 @@ impl Rows<'_> {
         };
         rows.retain(|row| !row.is_zero());
         // Its workrooms have rows of their own.
-        rows.iter_mut().for_each(|row| row.reporting = None);
+        for row in &mut rows {
+            row.reporting = None;
+        }
         Ok(rows)
     }
 

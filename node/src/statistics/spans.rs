@@ -60,6 +60,7 @@ impl Span {
 
     /// What this time is compared with. A time of whole months with whole months; otherwise
     /// with as many days before, or with the same dates a year before.
+    #[must_use]
     pub fn compared(self, against: Against, grain: Option<Grain>) -> Self {
         if let Some(grain) = grain {
             let period = Period::of(period::date(self.first), grain);

@@ -18,6 +18,7 @@ pub struct Value {
 
 impl Value {
     /// Both sums added.
+    #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
             numerator: self.numerator.saturating_add(other.numerator),
@@ -26,6 +27,7 @@ impl Value {
     }
 
     /// Both sums subtracted.
+    #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self {
             numerator: self.numerator.saturating_sub(other.numerator),

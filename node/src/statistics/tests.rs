@@ -1,5 +1,7 @@
 //! Questions to a county's node, over an index in memory.
 
+mod asking;
+mod memory;
 mod questions;
 
 use proptest::prelude::*;
