@@ -18,12 +18,14 @@
 //! * [`link`]: the wire between parent and child.
 //! * [`pull`]: what a parent asks of its children, and what they answer.
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
+//! * [`audit`]: every total against its parts, every copy against its source, again and again.
 //! * [`report`]: figures as they were issued.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
 
 pub mod access;
 pub mod api;
+pub mod audit;
 pub mod catalogue;
 pub mod config;
 pub mod division;

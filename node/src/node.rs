@@ -17,6 +17,7 @@ use crate::api::ledger::LedgerService;
 use crate::api::node::NodeService;
 use crate::api::report::ReportService;
 use crate::api::statistics::StatisticsService;
+use crate::audit;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
@@ -99,6 +100,7 @@ struct Running {
     server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     children: Arc<Children>,
     push: Option<Worker>,
+    audit: Worker,
     metrics_page: Option<tokio::task::JoinHandle<Result<(), TelemetryError>>>,
 }
 
@@ -161,9 +163,10 @@ impl Running {
         };
         let router = services(env, &config.link, &access, &state, &status, accept).await?;
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
+        let audit = env.spawn_worker("audit", audit::worker::run(Arc::clone(&state.auditor), stop.subscribe()))?;
         let metrics_page =
             page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stop.subscribe()))));
-        Ok(Self { address, state, stop, server, children, push, metrics_page })
+        Ok(Self { address, state, stop, server, children, push, audit, metrics_page })
     }
 
     /// Waits until it is asked to stop, or cannot go on.
@@ -188,6 +191,7 @@ impl Running {
         if let Some(push) = self.push {
             push.finished().await;
         }
+        self.audit.finished().await;
         if let Some(page) = self.metrics_page {
             page.abort(); // a scraper may keep its connection open for ever
         }
@@ -263,6 +267,7 @@ async fn services(
             env: env.clone(),
             store: Arc::clone(&state.store),
             ledgers: state.ledgers.clone(),
+            auditor: Arc::clone(&state.auditor),
             standings: Arc::<NodeStatus>::clone(status),
         }))
         .add_service(v1::reports_server::ReportsServer::new(ReportService {

@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, stored, v1};
 
+use crate::audit::board::Board;
+use crate::audit::{Auditor, AuditorParts};
 use crate::catalogue::Catalogue;
 use crate::config::IndexKind;
 use crate::env::{Env, Worker};
@@ -81,6 +83,8 @@ pub struct NodeState {
     pub heard: Arc<Heard>,
     /// Why the journal refuses writes; empty: it does not.
     pub refusing: watch::Receiver<String>,
+    /// Audits what is stored.
+    pub auditor: Arc<Auditor>,
     children: mpsc::Sender<ChildJob>,
     jobs: mpsc::Sender<Job>,
     workers: Workers,
@@ -165,6 +169,15 @@ impl NodeState {
             content_key,
         );
         let journal = opened.reader;
+        let auditor = Arc::new(Auditor::new(AuditorParts {
+            store: Arc::clone(&store),
+            catalogue: Arc::clone(&catalogue),
+            env: env.clone(),
+            time: time.clone(),
+            jobs: jobs.downgrade(),
+            child_jobs: children.downgrade(),
+            board: Arc::new(Board::new(metrics)),
+        }));
         Ok(Self {
             store,
             ledgers,
@@ -175,6 +188,7 @@ impl NodeState {
             checkpoints,
             heard,
             refusing,
+            auditor,
             children,
             jobs,
             workers,

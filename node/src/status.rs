@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wuji_proto::{DivisionCode, v1};
 
+use crate::audit::Auditor;
 use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
 use crate::feed::exchange::FeedSource;
@@ -35,6 +36,7 @@ pub struct NodeStatus {
     refusing: watch::Receiver<String>,
     children: Arc<Children>,
     parent: Option<Arc<PushStatus>>,
+    auditor: Arc<Auditor>,
 }
 
 impl NodeStatus {
@@ -54,6 +56,7 @@ impl NodeStatus {
             refusing: state.refusing.clone(),
             children,
             parent,
+            auditor: Arc::clone(&state.auditor),
         }
     }
 
@@ -72,7 +75,7 @@ impl NodeStatus {
         let holding = view.state.holding.clone().unwrap_or_default();
         drop(view);
         Ok(v1::StatusReply {
-            audit: None,
+            audit: Some(self.auditor.status()),
             code: own.to_string(),
             name: self.name.clone(),
             tier: own.tier().name().to_owned(),

@@ -4,7 +4,9 @@
 //! batch is applied and the feed's state moves. So totals, feed and watermarks are always
 //! from one state.
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use wuji_proto::{DivisionCode, Incarnation};
 
@@ -44,8 +46,15 @@ pub struct Store {
     pub memory: Memory,
     index: Box<dyn Index>,
     state: RwLock<State>,
+    followers: Mutex<Vec<Weak<Mutex<dyn Follower>>>>,
     applied: watch::Sender<Applied>,
     changed: watch::Sender<u64>,
+}
+
+/// Moves with the index: told of every batch in the moment before it is applied.
+pub trait Follower: Send {
+    /// `writes` are about to be applied to `index`, which nobody reads meanwhile.
+    fn follow(&mut self, index: &dyn Index, writes: &Writes);
 }
 
 /// How far the index follows the journal.
@@ -84,6 +93,7 @@ impl Store {
             memory: Memory::default(),
             index,
             state: RwLock::new(state),
+            followers: Mutex::default(),
             applied,
             changed: watch::Sender::new(0),
         }
@@ -107,6 +117,7 @@ impl Store {
         update: impl FnOnce(&mut State),
     ) -> Result<(), IndexError> {
         let mut state = self.state.write();
+        self.tell_followers(writes);
         self.index.apply(writes)?;
         for moved in moved {
             self.memory.moved(&moved);
@@ -118,6 +129,17 @@ impl Store {
         self.applied.send_if_modified(|applied| std::mem::replace(&mut applied.sequence, sequence) != sequence);
         self.notify();
         Ok(())
+    }
+
+    /// Tells of every batch from now on, for as long as somebody keeps the follower.
+    pub fn follow(&self, follower: &Arc<Mutex<impl Follower + 'static>>) {
+        let follower: Arc<Mutex<dyn Follower>> = Arc::clone(follower) as _;
+        self.followers.lock().push(Arc::downgrade(&follower));
+    }
+
+    fn tell_followers(&self, writes: &Writes) {
+        let told = |follower: Arc<Mutex<dyn Follower>>| follower.lock().follow(self.index.as_ref(), writes);
+        self.followers.lock().retain(|follower| follower.upgrade().map(told).is_some());
     }
 
     /// Changes the state in memory alone.

@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use wuji_proto::{DivisionCode, stored, v1};
 
+use crate::audit::repair::{Repair, mend};
 use crate::catalogue::Catalogue;
 use crate::feed::exchange::ChildJob;
 use crate::feed::group::{FeedHead, Group};
@@ -44,6 +45,8 @@ pub enum Job {
     Child(Box<ChildJob>),
     /// An entry that lets a child in, with the opening that waited for it.
     Accepted(Box<Committed>, Box<ChildJob>),
+    /// Put right what an audit found.
+    Repair(Box<Repair>),
     /// Apply all before this, make it safe, and say so.
     Checkpoint(oneshot::Sender<Result<(), IndexError>>),
 }
@@ -53,6 +56,7 @@ impl Job {
         match self {
             Self::Entries(entries) => entries.len(),
             Self::Child(job) => children::weight(job),
+            Self::Repair(repair) => repair.found.len(),
             Self::Accepted(..) | Self::Checkpoint(_) => 1,
         }
     }
@@ -259,13 +263,14 @@ impl Writer {
             let view = self.store.view();
             (current_start(view.state.head, view.state.history.newest()), view.state.applied)
         };
+        let digest = head.digest;
         pass.applied = before;
         let store = Arc::clone(&self.store);
         let mut group = Group::new(store.index(), store.own, head, &store.hasher);
         work(self, &mut group, pass)?;
         self.children.accepted(&pass.accepted);
         let head = group.settle();
-        if group.draft.is_empty() && pass.applied == before {
+        if group.draft.is_empty() && pass.applied == before && head.digest == digest {
             return Ok(());
         }
         if self.children.all_complete() {
@@ -303,6 +308,11 @@ impl Writer {
             Job::Accepted(entry, opening) => {
                 pass.entry(group, fold, &entry)?;
                 Ok(self.children.job(*opening, group, &self.time, &mut pass.answers)?)
+            }
+            Job::Repair(repair) => {
+                let mended = mend(group, &self.store, &self.catalogue, &repair)?;
+                pass.answers.push(Answer::Mended(repair.reply, mended));
+                Ok(())
             }
             Job::Checkpoint(reply) => {
                 pass.checkpoints.push(reply);

@@ -60,6 +60,15 @@ impl Digest {
         Self { sum: self.sum.wrapping_add(hash), count: self.count.wrapping_add(1) }
     }
 
+    /// Without the error that it shares with `stored`, which should have been `counted`.
+    #[must_use]
+    pub const fn mended(self, stored: Self, counted: Self) -> Self {
+        Self {
+            sum: self.sum.wrapping_add(counted.sum.wrapping_sub(stored.sum)),
+            count: self.count.wrapping_add(counted.count.wrapping_sub(stored.count)),
+        }
+    }
+
     /// With one item of this hash less.
     #[must_use]
     pub const fn without(self, hash: u128) -> Self {

@@ -10,6 +10,7 @@ use wuji_proto::v1::{self, QueryReply, QueryRequest};
 
 use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
+use crate::audit::{self, Auditor};
 use crate::env::Env;
 use crate::ledger::Ledgers;
 use crate::statistics::Figures;
@@ -29,6 +30,8 @@ pub struct StatisticsService {
     pub store: Arc<Store>,
     /// What is asked waits for what was acknowledged.
     pub ledgers: Ledgers,
+    /// Audits.
+    pub auditor: Arc<Auditor>,
     /// How the units below stand.
     pub standings: Arc<dyn Standings>,
 }
@@ -74,7 +77,8 @@ impl Statistics for StatisticsService {
 
     async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
         self.access.require_operator(&request)?;
-        Err(Status::unimplemented("audit"))
+        self.ledgers.settled().await;
+        Ok(Response::new(audit::deep::stream(Arc::clone(&self.auditor), request.into_inner())))
     }
 
     type QueryStream = Replies<QueryReply>;

@@ -56,8 +56,15 @@ pub trait FeedSource: Send + Sync {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Option<FeedRead>, FeedReadError>;
-    /// Items with keys from `from` on, a range of at most `items_max` items and about `bytes_max` bytes.
-    fn read_range(&self, from: &[u8], items_max: usize, bytes_max: usize) -> Result<RangeRead, FeedReadError>;
+    /// Items with keys from `from` on and before `to`, a range of at most `items_max` items and
+    /// about `bytes_max` bytes. Its end is `to` if it reaches so far.
+    fn read_range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<RangeRead, FeedReadError>;
     /// Changes whenever the head, the completeness or the holding may have changed.
     fn watch(&self) -> watch::Receiver<u64>;
     /// Why nothing may be pushed now (after an unclean stop, until the children have shown
@@ -92,7 +99,7 @@ pub struct FeedRead {
 pub struct RangeRead {
     /// The items with keys in the range.
     pub items: Vec<FeedItem>,
-    /// The first key after the range; `None`: the range reaches the end.
+    /// The first key after the range; `None`: the range reaches the end of the feed.
     pub to: Option<Vec<u8>>,
     /// Head of the view.
     pub view: Watermark,
@@ -128,6 +135,19 @@ pub enum ChildJob {
         frame: ChildFrame,
         /// Told when the frame is in the index (not yet checkpointed).
         reply: oneshot::Sender<FrameOutcome>,
+    },
+    /// An audit found that what is held of these keys is not what the child has.
+    Resend {
+        /// The child.
+        child: DivisionCode,
+        /// First key.
+        from: Vec<u8>,
+        /// First key after it; `None`: the end.
+        to: Option<Vec<u8>>,
+        /// The stream on which to ask; `None`: not now.
+        reply: oneshot::Sender<Option<StreamId>>,
+        /// Told when the whole range is replaced; dropped if it will not be.
+        done: oneshot::Sender<()>,
     },
     /// The stream has ended.
     Closed {

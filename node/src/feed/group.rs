@@ -144,6 +144,12 @@ impl<'a> Group<'a> {
         self.moved.push(Moved { key: item, former: former.map(|(sequence, _)| sequence), now: self.head.at, change });
     }
 
+    /// Puts the feed's digest right by what it was found to differ from its items: the error
+    /// of a digest that is kept up by differences stays the same whatever changes.
+    pub fn mend_digest(&mut self, stored: Digest, counted: Digest) {
+        self.head.digest = self.head.digest.mended(stored, counted);
+    }
+
     /// Publishes the totals that changed; the feed's head is then where the group leaves it.
     pub fn settle(&mut self) -> FeedHead {
         for (cell, total) in std::mem::take(&mut self.totals) {

@@ -59,6 +59,63 @@ pub fn apply(
     }
 }
 
+/// What is still to come of a range that a child was asked for again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// The first key that has not come.
+    pub next: Vec<u8>,
+    /// The first key that was not asked for; `None`: all were.
+    pub to: Option<Vec<u8>>,
+}
+
+impl Resent {
+    /// Whether all has come.
+    pub fn is_done(&self) -> bool {
+        self.to.as_ref() == Some(&self.next) || self.next.is_empty() && self.to.is_none()
+    }
+}
+
+/// Applies a range that a child was asked for again, outside of a walk. `low` stays: what
+/// changed meanwhile comes by the feed, in the same stream and after this. `high` does not:
+/// a child that comes back without the view that this was read from must not continue.
+pub fn resent(
+    group: &mut Group<'_>,
+    code: DivisionCode,
+    child: &mut Child,
+    hasher: &ItemHasher,
+    frame: ChildFrame,
+    asked: &mut Resent,
+) -> Result<Verdict, IndexError> {
+    let ChildFrame::Range { from, to, view, digest, anchor, items: Some(items), .. } = frame else {
+        return Ok(close("a range was asked for again, and it was not sent".to_owned()));
+    };
+    let ends = match (&to, &asked.to) {
+        (Some(to), Some(end)) => to <= end && *to > from,
+        (Some(to), None) => *to > from,
+        (None, end) => end.is_none(),
+    };
+    if from != asked.next || !ends || view.at < child.low.at {
+        return Ok(close("a range is not the one that was asked for again".to_owned()));
+    }
+    let range = (from.as_slice(), to.as_deref());
+    let mut side = Side { group, code, child, hasher };
+    if let Some(reason) = side.misfit(range, digest, &items) {
+        return Ok(close(reason));
+    }
+    let mut intake = side.intake();
+    intake.replace(range, items)?;
+    side.child.holding = intake.holding();
+    side.child.high = side.child.high.max(view);
+    side.child.anchor = Some(anchor);
+    let last = to == asked.to;
+    asked.next = to.unwrap_or_default();
+    if last {
+        // What was replaced may have been what the digest was not made of.
+        side.child.holding.digest = side.intake().range_digest((&[], None))?;
+    }
+    Ok(Verdict::Taken { equal: None })
+}
+
 struct Side<'s, 'a> {
     group: &'s mut Group<'a>,
     code: DivisionCode,

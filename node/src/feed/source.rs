@@ -87,10 +87,18 @@ impl StoreFeed {
         }
     }
 
-    fn range(&self, from: &[u8], items_max: usize, bytes_max: usize) -> Result<RangeRead, IndexError> {
+    fn range(
+        &self,
+        from: &[u8],
+        end: Option<&[u8]>,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<RangeRead, IndexError> {
         let view = self.store.view();
-        let (mut items, mut bytes, mut to, mut digest) = (Vec::new(), 0, None, Digest::default());
-        view.index.scan(&keys::item(from), keys::after(&keys::items()).as_deref(), &mut |key, value| {
+        let (mut items, mut bytes, mut digest) = (Vec::new(), 0, Digest::default());
+        let mut to = end.map(<[u8]>::to_vec);
+        let last = end.map(keys::item).or_else(|| keys::after(&keys::items()));
+        view.index.scan(&keys::item(from), last.as_deref(), &mut |key, value| {
             let Some(item) = keys::parse_item(key) else { return Ok(ControlFlow::Continue(())) };
             if items.len() >= items_max || bytes >= bytes_max {
                 to = Some(item.to_vec());
@@ -160,8 +168,14 @@ impl FeedSource for StoreFeed {
         self.read(after, items_max, bytes_max).map_err(failed)
     }
 
-    fn read_range(&self, from: &[u8], items_max: usize, bytes_max: usize) -> Result<RangeRead, FeedReadError> {
-        self.range(from, items_max, bytes_max).map_err(failed)
+    fn read_range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<RangeRead, FeedReadError> {
+        self.range(from, to, items_max, bytes_max).map_err(failed)
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

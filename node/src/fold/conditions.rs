@@ -10,15 +10,17 @@ use wuji_proto::{MeasureId, Part};
 use super::own_cell;
 use crate::catalogue::Catalogue;
 use crate::feed::group::Group;
+use crate::index::draft::Draft;
 use crate::index::{IndexError, keys, values};
 use crate::statistics::rollup;
 
-type Deltas = BTreeMap<(MeasureId, i32), i64>;
+/// Changes of the conditions' measures by day, days since 1900-01-01.
+pub type Deltas = BTreeMap<(MeasureId, i32), i64>;
 
 /// Makes the conditions' cells those of the live records.
 pub fn settle(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexError> {
-    let now = evaluate(group, catalogue)?;
-    let former = former(group)?;
+    let now = evaluate(&group.draft, catalogue)?;
+    let former = folded(&group.draft)?;
     let mut change = now.clone();
     for (cell, amount) in &former {
         *change.entry(*cell).or_default() -= amount;
@@ -29,6 +31,12 @@ pub fn settle(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexE
             rollup::add_own(group, &cell, amount)?;
         }
     }
+    note(&mut group.draft, &now);
+    Ok(())
+}
+
+/// Notes what the conditions contribute.
+pub fn note(draft: &mut Draft<'_>, now: &Deltas) {
     let deltas = now.iter().map(|((measure, day), amount)| ConditionDelta {
         number: measure.number.into(),
         revision: measure.revision.into(),
@@ -36,20 +44,20 @@ pub fn settle(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexE
         amount: *amount,
     });
     let folded = FoldedConditions { deltas: deltas.collect() };
-    group.draft.put(keys::conditions(), prost::Message::encode_to_vec(&folded));
-    Ok(())
+    draft.put(keys::conditions(), prost::Message::encode_to_vec(&folded));
 }
 
 /// Whether the conditions contribute to a measure now.
 pub fn contributed(group: &Group<'_>, measure: MeasureId) -> Result<bool, IndexError> {
-    Ok(former(group)?.keys().any(|(id, _)| *id == measure))
+    Ok(folded(&group.draft)?.keys().any(|(id, _)| *id == measure))
 }
 
-fn evaluate(group: &Group<'_>, catalogue: &Catalogue) -> Result<Deltas, IndexError> {
+/// What the conditions contribute by the live records.
+pub fn evaluate(draft: &Draft<'_>, catalogue: &Catalogue) -> Result<Deltas, IndexError> {
     let mut records = Vec::new();
     for ledger in catalogue.condition_ledgers() {
         let prefix = keys::records(ledger);
-        for (_, bytes) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+        for (_, bytes) in draft.range(&prefix, keys::after(&prefix).as_deref())? {
             let head: RecordHead = values::decode("a record", &bytes)?;
             if !head.voided {
                 records.push((ledger.as_str(), head));
@@ -60,8 +68,9 @@ fn evaluate(group: &Group<'_>, catalogue: &Catalogue) -> Result<Deltas, IndexErr
     Ok(catalogue.conditions(&live))
 }
 
-fn former(group: &Group<'_>) -> Result<Deltas, IndexError> {
-    let folded: FoldedConditions = group.draft.message("the conditions", &keys::conditions())?.unwrap_or_default();
+/// What the conditions contribute, as noted.
+pub fn folded(draft: &Draft<'_>) -> Result<Deltas, IndexError> {
+    let folded: FoldedConditions = draft.message("the conditions", &keys::conditions())?.unwrap_or_default();
     let delta = |delta: ConditionDelta| {
         let id = MeasureId { number: u16::try_from(delta.number).ok()?, revision: u16::try_from(delta.revision).ok()? };
         Some(((id, delta.day), delta.amount))

@@ -107,6 +107,16 @@ pub fn day(day: i32) -> Vec<u8> {
     [&[DAY][..], &day.to_be_bytes()].concat()
 }
 
+/// The prefix of all counts of days.
+pub fn days() -> Vec<u8> {
+    vec![DAY]
+}
+
+/// The day inside the key of a day's count.
+pub fn parse_day(key: &[u8]) -> Option<i32> {
+    key.strip_prefix(&[DAY])?.try_into().ok().map(i32::from_be_bytes)
+}
+
 /// What the unit-level conditions contribute.
 pub fn conditions() -> Vec<u8> {
     vec![CONDITIONS]
@@ -137,6 +147,11 @@ pub fn held_by(link: Link) -> Vec<u8> {
     [&[HELD][..], &link.to_key()].concat()
 }
 
+/// The prefix of all items of all links.
+pub fn all_held() -> Vec<u8> {
+    vec![HELD]
+}
+
 /// The item key inside a held item's key.
 pub fn parse_held(key: &[u8]) -> Option<&[u8]> {
     (*key.first()? == HELD).then_some(())?;
@@ -153,6 +168,17 @@ pub fn parse_held_by(key: &[u8]) -> Option<DivisionCode> {
 /// A cell of a child's former life that counts on.
 pub fn kept(code: DivisionCode, item: &[u8]) -> Vec<u8> {
     [&[KEPT][..], &code.to_key(), item].concat()
+}
+
+/// The prefix of all cells of former lives that count on.
+pub fn all_kept() -> Vec<u8> {
+    vec![KEPT]
+}
+
+/// The child, and the item key, of a kept cell's key.
+pub fn parse_kept_of(key: &[u8]) -> Option<(DivisionCode, &[u8])> {
+    let (code, item) = key.strip_prefix(&[KEPT])?.split_first_chunk()?;
+    Some((DivisionCode::from_key(*code)?, item))
 }
 
 /// The item key inside a kept cell's key.

@@ -194,7 +194,7 @@ impl Parts {
         let ack = frame::welcome_ack(welcome, window, now_ms, &self.given.version);
         answers.try_send(Ok(ack)).map_err(|_| Status::internal("the welcome found no room"))?;
         tracing::info!(child = %opening.code, stream, version = opening.version, "child connected");
-        let closing = self.children.connected(opening, stream, now_ms);
+        let closing = self.children.connected(opening, stream, now_ms, &answers);
         let (queue, queued) = mpsc::channel(window as usize);
         tokio::spawn(answers::answer(queued, answers, closing.clone(), Arc::clone(self), opening.code, stream));
         let incoming = Incoming { parts: Arc::clone(self), child: opening.code, stream, queue, closing };

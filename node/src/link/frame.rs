@@ -94,16 +94,12 @@ pub fn child_frame(frame: v1::FeedFrame, unpacker: &mut Unpacker) -> Result<Chil
 }
 
 fn range(range: v1::Range, unpacker: &mut Unpacker) -> Result<ChildFrame, Malformed> {
-    let to = (!range.to.is_empty()).then_some(range.to);
-    let too_long = |key: &[u8]| key.len() > ITEM_KEY_BYTES_MAX;
-    if too_long(&range.from) || to.as_ref().is_some_and(|to| too_long(to) || *to <= range.from) {
-        return Err(Malformed::Form("range of keys"));
-    }
+    let (from, to) = resend(v1::Resend { from: range.from, to: range.to })?;
     let items = range.payload.map(|payload| unpacker.unpack(payload)).transpose()?;
     let mut last: Option<&[u8]> = None;
     for (place, item) in items.iter().flatten().enumerate() {
         let key = item.key.as_slice();
-        let outside = key < range.from.as_slice() || to.as_deref().is_some_and(|to| key >= to);
+        let outside = key < from.as_slice() || to.as_deref().is_some_and(|to| key >= to);
         if outside || last.is_some_and(|last| key <= last) {
             return Err(Malformed::Order(place));
         }
@@ -113,11 +109,21 @@ fn range(range: v1::Range, unpacker: &mut Unpacker) -> Result<ChildFrame, Malfor
         view: mark(range.view, "view")?,
         digest: digest(range.digest)?,
         anchor: anchor(range.anchor)?,
-        from: range.from,
+        from,
         to,
         items,
         progress_permille: range.progress.min(1_000),
     })
+}
+
+/// A range that is asked for again: its first key, and the first after it.
+pub fn resend(range: v1::Resend) -> Result<(Vec<u8>, Option<Vec<u8>>), Malformed> {
+    let to = (!range.to.is_empty()).then_some(range.to);
+    let too_long = |key: &[u8]| key.len() > ITEM_KEY_BYTES_MAX;
+    if too_long(&range.from) || to.as_ref().is_some_and(|to| too_long(to) || *to <= range.from) {
+        return Err(Malformed::Form("range of keys"));
+    }
+    Ok((range.from, to))
 }
 
 fn heard(heard: &v1::Heard) -> Result<ChildFrame, Malformed> {

@@ -47,6 +47,14 @@ pub struct Metrics {
     pub digests_differed: Counter,
     /// Children with a welcomed stream.
     pub children_connected: Gauge,
+    /// Whole passes of the standing audit.
+    pub audit_passes: Counter,
+    /// Totals that the standing audit compared with their parts, in whole passes.
+    pub audit_totals: Counter,
+    /// Differences that an audit found.
+    pub audit_differences: Counter,
+    /// Differences that an audit put right.
+    pub audit_repaired: Counter,
     /// Malformed frames and items.
     pub malformed: Counter,
     /// Callers refused for who they are, with or without a certificate.
@@ -81,6 +89,10 @@ impl Metrics {
             frames_received: named.counter("frames_received", "Frames received from children"),
             digests_differed: named.counter("digests_differed", "Complete marks whose digests differed"),
             children_connected: named.gauge("children_connected", "Children with a welcomed stream"),
+            audit_passes: named.counter("audit_passes", "Whole passes of the standing audit"),
+            audit_totals: named.counter("audit_totals", "Totals compared with their parts in whole passes"),
+            audit_differences: named.counter("audit_differences", "Differences that an audit found"),
+            audit_repaired: named.counter("audit_repaired", "Differences that an audit put right"),
             malformed: named.counter("malformed", "Malformed frames and items"),
             refused_callers: named.counter("refused_callers", "Callers refused for who they are"),
             failed_handshakes: named.counter("failed_handshakes", "Connections that ended before their handshake did"),

@@ -12,7 +12,7 @@ use crate::feed::child::{Child, Waiting};
 use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
 use crate::feed::group::Group;
 use crate::feed::heard::Heard;
-use crate::feed::intake::{self, Verdict};
+use crate::feed::intake::{self, Resent, Verdict};
 use crate::feed::item::ItemHasher;
 use crate::index::{IndexError, keys};
 use crate::store::Store;
@@ -36,6 +36,10 @@ pub fn items(job: &ChildJob) -> u64 {
 pub enum Answer {
     /// To an opening.
     Opened(oneshot::Sender<Result<ChildWelcome, Refusal>>, Result<ChildWelcome, Refusal>),
+    /// To an auditor: a range that was asked for again has come.
+    Resent(oneshot::Sender<()>),
+    /// To an auditor: so many differences were put right.
+    Mended(oneshot::Sender<u64>, u64),
     /// To a frame.
     Frame(oneshot::Sender<FrameOutcome>, FrameOutcome),
 }
@@ -45,6 +49,8 @@ impl Answer {
     pub fn send(self) {
         match self {
             Self::Opened(reply, answer) => drop(reply.send(answer)),
+            Self::Resent(done) => drop(done.send(())),
+            Self::Mended(reply, mended) => drop(reply.send(mended)),
             Self::Frame(reply, outcome) => drop(reply.send(outcome)),
         }
     }
@@ -63,6 +69,8 @@ pub struct Children {
     safe: BTreeMap<DivisionCode, Watermark>,
     /// Children whose walk is under way on their present stream.
     walking: BTreeSet<DivisionCode>,
+    /// Ranges that children were asked for again on their present stream.
+    resending: BTreeMap<DivisionCode, Resending>,
     heard: Arc<Heard>,
 }
 
@@ -90,9 +98,9 @@ impl Children {
             }
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        let (streams, hashers, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (streams, hashers, held, resending) = Default::default();
         let (walking, heard) = (BTreeSet::new(), Arc::default());
-        Ok(Self { wishes, streams, hashers, held, catching_up, applied: safe.clone(), safe, walking, heard })
+        Ok(Self { wishes, streams, hashers, held, catching_up, applied: safe.clone(), safe, walking, resending, heard })
     }
 
     /// What the children tell of the units below them.
@@ -138,8 +146,19 @@ impl Children {
         match job {
             ChildJob::Open { opening, stream, reply } => self.open(opening, stream, reply, group, answers)?,
             ChildJob::Frame { child, stream, frame, reply } => {
-                let outcome = self.frame(child, stream, frame, group, time.now_ms())?;
+                let outcome = self.frame(child, stream, frame, group, time.now_ms(), answers)?;
                 answers.push(Answer::Frame(reply, outcome));
+            }
+            ChildJob::Resend { child, from, to, reply, done } => {
+                let state = Child::read(&group.draft, child)?;
+                let stream = self.streams.get(&child).copied().filter(|_| {
+                    state.is_some_and(|state| state.walk.is_none()) && !self.resending.contains_key(&child)
+                });
+                if stream.is_some() {
+                    self.resending.insert(child, Resending { range: Resent { next: from, to }, done });
+                }
+                // Who asked may have gone.
+                let _ = reply.send(stream);
             }
             ChildJob::Closed { child, stream } => {
                 if self.streams.get(&child) == Some(&stream) {
@@ -172,7 +191,7 @@ impl Children {
                 }
                 Some(known) if known != opening.incarnation => refuse(self.hold(group, child, known, &opening)?, true),
                 Some(known) => {
-                    self.walking.remove(&code);
+                    self.ended(code);
                     self.streams.insert(code, stream);
                     self.hashers.insert(code, (known, ItemHasher::new(code, known)));
                     store_starts(group, &opening)?;
@@ -227,6 +246,7 @@ impl Children {
         frame: ChildFrame,
         group: &mut Group<'_>,
         now_ms: i64,
+        answers: &mut Vec<Answer>,
     ) -> Result<FrameOutcome, IndexError> {
         let hasher = self.hashers.get(&code).filter(|_| self.streams.get(&code) == Some(&stream));
         // An adoption meanwhile ends the stream of the former life.
@@ -236,8 +256,11 @@ impl Children {
             let reason = "a newer connection has taken over".to_owned();
             return Ok(FrameOutcome::Close(Refusal { reason, held: false }));
         };
+        // Outside of a walk a range is taken only as the answer to what was asked for.
+        let mut resending = None;
         match &frame {
             ChildFrame::Heard(units) => self.heard.tell(units),
+            ChildFrame::Range { .. } if child.walk.is_none() => resending = self.resending.remove(&code),
             ChildFrame::WalkBegin { .. } | ChildFrame::Range { .. } if !self.walking.contains(&code) => {
                 if self.walking.len() == WALKS_MAX {
                     self.ended(code);
@@ -254,7 +277,10 @@ impl Children {
             return Ok(FrameOutcome::Close(Refusal { reason, held: true }));
         }
         let before = child.clone();
-        let verdict = intake::apply(group, code, &mut child, hasher, frame, now_ms)?;
+        let verdict = match &mut resending {
+            Some(resending) => intake::resent(group, code, &mut child, hasher, frame, &mut resending.range)?,
+            None => intake::apply(group, code, &mut child, hasher, frame, now_ms)?,
+        };
         if child != before {
             child.write(&mut group.draft, code);
         }
@@ -263,6 +289,16 @@ impl Children {
         }
         if child.walk.is_none() {
             self.walking.remove(&code);
+        } else {
+            // The walk brings everything anew.
+            self.resending.remove(&code);
+        }
+        match (resending, &verdict) {
+            (Some(resending), Verdict::Taken { .. }) if resending.range.is_done() => {
+                answers.push(Answer::Resent(resending.done));
+            }
+            (Some(resending), Verdict::Taken { .. }) => drop(self.resending.insert(code, resending)),
+            _ => {}
         }
         self.applied.insert(code, child.low);
         let safe = self.safe.get(&code).copied().unwrap_or_default();
@@ -279,7 +315,15 @@ impl Children {
     fn ended(&mut self, code: DivisionCode) {
         self.streams.remove(&code);
         self.walking.remove(&code);
+        self.resending.remove(&code);
     }
+}
+
+/// A range that a child was asked for again; dropped, and whoever waits is told so, when the
+/// stream ends or a walk begins.
+struct Resending {
+    range: Resent,
+    done: oneshot::Sender<()>,
 }
 
 /// Marks every child that ever connected as catching up.

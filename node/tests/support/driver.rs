@@ -57,7 +57,7 @@ impl Driver {
         }
         match self.walk.clone() {
             Some(Step::Begin) => {
-                let read = feed.read_range(&[], 1, 1).unwrap();
+                let read = feed.read_range(&[], None, 1, 1).unwrap();
                 let frame = ChildFrame::WalkBegin { head: read.view, anchor: read.anchor };
                 if self.send(feed, jobs, stream, frame).await.is_some() {
                     self.walk = Some(Step::From(Vec::new(), read.view));
@@ -101,7 +101,7 @@ impl Driver {
         from: Vec<u8>,
         began: Watermark,
     ) -> bool {
-        let read = feed.read_range(&from, ITEMS_MAX, usize::MAX).unwrap();
+        let read = feed.read_range(&from, None, ITEMS_MAX, usize::MAX).unwrap();
         let question = |items| ChildFrame::Range {
             from: from.clone(),
             to: read.to.clone(),

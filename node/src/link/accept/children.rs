@@ -2,16 +2,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
 use wuji_proto::{DivisionCode, Watermark, v1};
 
 use super::stream::items;
 use crate::access::Refusals;
+use crate::audit::Streams;
 use crate::feed::exchange::{ChildFrame, ChildOpening, Refusal, StreamId};
+use crate::link::frame::ack;
 use crate::telemetry::Metrics;
 
 /// Milliseconds in a second.
 const SECOND_MS: i64 = 1_000;
+
+/// The range that ends a walk, or is not of one.
+const RESYNC_DONE_PERMILLE: u32 = 1_000;
+
+/// What a child is told on its stream.
+type Answer = Result<v1::FeedAck, Status>;
 
 /// What the link knows of every child that has called since the node started, and the way
 /// to close their streams.
@@ -23,6 +32,8 @@ pub struct Children {
 
 struct Child {
     link: ChildLink,
+    /// Of its newest stream. Weak: the stream ends with the half that answers.
+    answers: Option<mpsc::WeakSender<Answer>>,
     closing: Option<watch::Sender<Option<Refusal>>>,
 }
 
@@ -187,11 +198,12 @@ impl Children {
         opening: &ChildOpening,
         stream: StreamId,
         now_ms: i64,
+        answers: &mpsc::Sender<Answer>,
     ) -> watch::Receiver<Option<Refusal>> {
         self.refusals.forget(opening.code);
         let (sender, receiver) = watch::channel(None);
         let mut known = self.known.lock();
-        let child = known.entry(opening.code).or_insert_with(|| Child { link: ChildLink::new(opening), closing: None });
+        let child = known.entry(opening.code).or_insert_with(|| Child::new(opening));
         let taken_over = Refusal { reason: "a newer connection of this unit has taken over".to_owned(), held: false };
         if child.link.stream > stream {
             // Overtaken while the writer was asked.
@@ -200,6 +212,7 @@ impl Children {
         }
         child.end(taken_over);
         child.closing = Some(sender);
+        child.answers = Some(answers.downgrade());
         child.link.opened(opening, now_ms);
         child.link.stream = stream;
         self.enter(&mut child.link, ChildState::Connected, "");
@@ -209,7 +222,7 @@ impl Children {
     pub(super) fn turned_away(&self, opening: &ChildOpening, refusal: &Refusal, now_ms: i64) {
         self.refusals.forget(opening.code);
         let mut known = self.known.lock();
-        let child = known.entry(opening.code).or_insert_with(|| Child { link: ChildLink::new(opening), closing: None });
+        let child = known.entry(opening.code).or_insert_with(|| Child::new(opening));
         // Another node with the same code: the one that is connected stays what it is.
         if child.link.state == ChildState::Connected {
             child.link.reason = format!("a second node was turned away: {}", refusal.reason);
@@ -231,7 +244,9 @@ impl Children {
                     link.resync_permille = None;
                 }
                 ChildFrame::WalkBegin { .. } => link.resync_permille = Some(0),
-                ChildFrame::Range { progress_permille, .. } => link.resync_permille = Some(*progress_permille),
+                ChildFrame::Range { progress_permille, .. } => {
+                    link.resync_permille = Some(*progress_permille).filter(|done| *done < RESYNC_DONE_PERMILLE);
+                }
                 ChildFrame::Heard(_) => {}
             }
         });
@@ -283,7 +298,26 @@ impl Children {
     }
 }
 
+impl Streams for Children {
+    fn resend(&self, child: DivisionCode, stream: StreamId, from: &[u8], to: Option<&[u8]>) -> bool {
+        let known = self.known.lock();
+        let child = known.get(&child).filter(|child| child.link.stream == stream);
+        let answers = child.and_then(|child| child.answers.as_ref()?.upgrade());
+        let range = v1::Resend { from: from.to_vec(), to: to.unwrap_or_default().to_vec() };
+        // Never waits: a child that takes no answers has other troubles.
+        answers.is_some_and(|answers| answers.try_send(Ok(ack(v1::feed_ack::Ack::Resend(range)))).is_ok())
+    }
+
+    fn reopen(&self, child: DivisionCode, reason: &str) {
+        self.close(child, Refusal { reason: reason.to_owned(), held: false });
+    }
+}
+
 impl Child {
+    fn new(opening: &ChildOpening) -> Self {
+        Self { link: ChildLink::new(opening), closing: None, answers: None }
+    }
+
     fn end(&self, refusal: Refusal) {
         if let Some(closing) = &self.closing {
             closing.send_if_modified(|told| {

@@ -13,6 +13,12 @@ use crate::feed::exchange::{ChildWelcome, FeedRead, FeedReadError, FeedSource, R
 /// for the next answer: one frame an item would cost more than it tells.
 const FRESH_FRAMES_MAX: usize = 4;
 
+/// Ranges that may wait to be sent again; a parent asks for one after the other.
+const RESENDS_MAX: usize = 16;
+
+/// Of a range that is not of a walk: nothing is left to do.
+const PROGRESS_DONE_PERMILLE: u32 = 1_000;
+
 /// Where the pushing end is in its feed, and what it waits for; decides the next frame.
 /// Free of clock and network.
 pub struct Cursor {
@@ -20,6 +26,8 @@ pub struct Cursor {
     stage: Stage,
     window: usize,
     waiting: VecDeque<Sent>,
+    /// Ranges that the parent asked for again: the first key and the first after it.
+    resends: VecDeque<(Vec<u8>, Option<Vec<u8>>)>,
     packer: Packer,
     /// The last complete mark that was sent in this session.
     said: Option<(Watermark, Digest)>,
@@ -75,6 +83,7 @@ impl Cursor {
             stage,
             window: window.max(1),
             waiting: VecDeque::new(),
+            resends: VecDeque::new(),
             packer: Packer::new(),
             said: None,
             remaining: 0,
@@ -108,6 +117,9 @@ impl Cursor {
             return Ok(None);
         }
         if let Stage::Feed(cursor) = self.stage {
+            if let Some((from, to)) = self.resends.pop_front() {
+                return self.again(from, to).map(Some);
+            }
             let next = self.batch(cursor)?;
             if !matches!(self.stage, Stage::Begin) {
                 return Ok(next);
@@ -121,6 +133,44 @@ impl Cursor {
             }
             Stage::Walk { .. } | Stage::Feed(_) => Ok(None),
         }
+    }
+
+    /// The parent's audit found that it holds something else: it is sent what is here, beside
+    /// the feed and in order with it. A walk sends everything anyway.
+    pub fn resend(&mut self, from: Vec<u8>, to: Option<Vec<u8>>) -> Result<(), WrongAnswer> {
+        if self.walks() {
+            return Ok(());
+        }
+        if self.resends.len() == RESENDS_MAX {
+            return Err(WrongAnswer("asked for too many ranges again"));
+        }
+        self.resends.push_back((from, to));
+        Ok(())
+    }
+
+    /// A part of a range that was asked for again. What is left of it comes next, before any
+    /// batch: a complete mark in between would compare a half.
+    fn again(&mut self, from: Vec<u8>, end: Option<Vec<u8>>) -> Result<Next, FeedReadError> {
+        let RangeRead { items, to, view, digest, anchor, .. } =
+            self.source.read_range(&from, end.as_deref(), FRAME_ITEMS_MAX, FRAME_BYTES_MAX)?;
+        if to != end
+            && let Some(next) = to.clone()
+        {
+            self.resends.push_front((next, end));
+        }
+        let count = items.len() as u64;
+        self.waiting.push_back(Sent::Other);
+        let range = v1::Range {
+            from,
+            to: to.unwrap_or_default(),
+            view: Some(view.into()),
+            digest: Some(digest.into()),
+            anchor: Some(anchor_mark(anchor)),
+            payload: Some(self.packer.pack(items)),
+            progress: PROGRESS_DONE_PERMILLE,
+        };
+        let frame = v1::FeedFrame { frame: Some(Frame::Range(range)) };
+        Ok(Next { frame, items: count, begins_walk: false })
     }
 
     fn range_waits(&self) -> bool {
@@ -166,7 +216,8 @@ impl Cursor {
 
     fn begin(&mut self) -> Result<Next, FeedReadError> {
         // Head and anchor of one view; its one item is read again with its range.
-        let view = self.source.read_range(&[], 1, FRAME_BYTES_MAX)?;
+        let view = self.source.read_range(&[], None, 1, FRAME_BYTES_MAX)?;
+        self.resends.clear();
         self.stage = Stage::Walk { next: Vec::new(), began: view.view, wanted: false };
         self.said = None;
         self.waiting.push_back(Sent::Other);
@@ -178,7 +229,7 @@ impl Cursor {
     /// A range: asked about by its digest first, read again and sent where it differs.
     fn range(&mut self, from: Vec<u8>, wanted: bool) -> Result<Next, FeedReadError> {
         let RangeRead { items, to, view, digest, anchor, progress_permille } =
-            self.source.read_range(&from, FRAME_ITEMS_MAX, FRAME_BYTES_MAX)?;
+            self.source.read_range(&from, None, FRAME_ITEMS_MAX, FRAME_BYTES_MAX)?;
         let count = if wanted { items.len() as u64 } else { 0 };
         self.waiting.push_back(Sent::Range { to: to.clone(), asked: !wanted });
         let range = v1::Range {

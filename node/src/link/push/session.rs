@@ -155,7 +155,11 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Some(Some(Ack::Close(close))) => Err(closed(close)),
-            Some(Some(Ack::Welcome(_) | Ack::Resend(_)) | None) => {
+            Some(Some(Ack::Resend(range))) => {
+                let (from, to) = frame::resend(range).map_err(|error| End::Lost(error.to_string()))?;
+                self.cursor.resend(from, to).map_err(wrong)
+            }
+            Some(Some(Ack::Welcome(_)) | None) => {
                 Err(End::Lost("the parent sent an answer of no known kind".to_owned()))
             }
         }

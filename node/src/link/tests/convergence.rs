@@ -1,9 +1,10 @@
 use wuji_proto::{Sequence, Watermark};
 
-use super::feed::FakeFeed;
+use super::feed::{FakeFeed, key};
 use super::world::{CHILD, World, eventually};
+use crate::audit::Streams;
 use crate::config::LinkConfig;
-use crate::feed::exchange::{FeedSource, Refusal};
+use crate::feed::exchange::{ChildJob, FeedSource, Refusal};
 use crate::link::{ChildState, OPENING_STARTS_MAX};
 
 fn count(log: &[String], begins: &str) -> usize {
@@ -246,4 +247,35 @@ async fn the_times_of_deeper_units_are_heard() {
     let heard = world.writer.with(|told| told.heard.clone());
     let sent: Vec<_> = units.iter().map(|(code, at, state)| (code.parse().unwrap(), *at, *state)).collect();
     assert_eq!(heard, sent);
+}
+
+#[tokio::test]
+async fn a_range_that_the_parent_asks_for_again_is_sent_beside_the_feed_and_nothing_else_is() {
+    let world = World::new().await;
+    let feed = FakeFeed::new(CHILD);
+    feed.set_many((0..100).map(|number| (number, 1)));
+    let child = world.child(&feed);
+    world.converge(&feed).await;
+    eventually("all is acknowledged", || child.report(&feed).digest == "equal").await;
+    let (sent, code) = (child.report(&feed).items_sent, CHILD.parse().unwrap());
+    world.writer.clear_log();
+
+    let (from, to) = (key(20), key(45));
+    world.writer.with(|told| told.children.get_mut(&code).unwrap().amounts.insert(key(30), 7));
+    let (reply, asked) = tokio::sync::oneshot::channel();
+    let (done, replaced) = tokio::sync::oneshot::channel();
+    let job = ChildJob::Resend { child: code, from: from.clone(), to: Some(to.clone()), reply, done };
+    assert!(world.jobs.send(job).await.is_ok());
+    let stream = asked.await.unwrap().unwrap();
+    assert!(!world.children.resend(code, stream + 1, &from, Some(&to)), "another stream is not asked");
+    assert!(world.children.resend(code, stream, &from, Some(&to)));
+    replaced.await.unwrap();
+    assert_eq!(world.writer.amounts(CHILD), feed.amounts());
+    assert_eq!(world.writer.log(), ["resent", "resent", "resent"], "25 items in ranges of at most 10");
+    assert_eq!(child.report(&feed).items_sent - sent, 25);
+
+    feed.set(30, 9);
+    world.converge(&feed).await;
+    eventually("the feed goes on", || child.report(&feed).digest == "equal").await;
+    assert_eq!(count(&world.writer.log(), "begin"), 0);
 }

@@ -177,15 +177,24 @@ impl FeedSource for FakeFeed {
         }))
     }
 
-    fn read_range(&self, from: &[u8], items_max: usize, _: usize) -> Result<RangeRead, FeedReadError> {
+    fn read_range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        items_max: usize,
+        _: usize,
+    ) -> Result<RangeRead, FeedReadError> {
         let state = self.state.lock();
+        let end = to.map(<[u8]>::to_vec);
         // Small ranges, so that a walk has many.
         let items_max = items_max.min(10);
-        let rest: Vec<_> = state.items.range(from.to_vec()..).map(|(key, (_, amount))| (key, *amount)).collect();
+        let inside = |key: &Vec<u8>| end.as_ref().is_none_or(|end| key < end);
+        let rest = state.items.range(from.to_vec()..).take_while(|(key, _)| inside(key));
+        let rest: Vec<_> = rest.map(|(key, (_, amount))| (key, *amount)).collect();
         let part = &rest[..rest.len().min(items_max)];
         Ok(RangeRead {
             items: part.iter().map(|(key, amount)| State::item(key, *amount)).collect(),
-            to: rest.get(items_max).map(|(key, _)| (*key).clone()),
+            to: rest.get(items_max).map(|(key, _)| (*key).clone()).or(end.clone()),
             view: state.head,
             digest: digest_of(self.code, part.iter().map(|(key, amount)| (*key, *amount))),
             anchor: anchor(state.journal),

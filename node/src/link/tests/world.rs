@@ -16,6 +16,7 @@ use crate::access::testing::Authority;
 use crate::access::{Access, Dial, Identity, Refusals, TlsDial, TlsListener};
 use crate::config::LinkConfig;
 use crate::env::Env;
+use crate::feed::exchange::ChildJob;
 use crate::link::{AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus, server};
 use crate::telemetry::Metrics;
 
@@ -25,6 +26,7 @@ pub const CHILD: &str = "371122";
 pub struct World {
     pub authority: Authority,
     pub writer: FakeWriter,
+    pub jobs: mpsc::Sender<ChildJob>,
     pub children: Arc<Children>,
     pub metrics: Arc<Metrics>,
     pub config: LinkConfig,
@@ -53,9 +55,10 @@ impl World {
         let authority = Authority::new();
         let (writer, metrics, refusals) = (FakeWriter::default(), Metrics::new(), Arc::new(Refusals::default()));
         let own = PARENT.parse().unwrap();
+        let jobs = writer.start();
         let service = AcceptService::new(AcceptParts {
             own,
-            jobs: writer.start(),
+            jobs: jobs.clone(),
             access: Access::new(own, Arc::clone(&metrics)),
             refusals: Arc::clone(&refusals),
             config: config.clone(),
@@ -70,7 +73,7 @@ impl World {
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics)).unwrap();
         let wire = Wire::to(listener.address().to_string()).await;
         tokio::spawn(server(&config).add_service(service.into_server()).serve_with_incoming(listener));
-        Self { authority, writer, children, metrics, config, wire }
+        Self { authority, writer, jobs, children, metrics, config, wire }
     }
 
     pub fn dial(&self, identity: &Identity) -> TlsDial {

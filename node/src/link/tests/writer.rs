@@ -31,7 +31,12 @@ pub struct Told {
     pub unanswered: usize,
     pub unanswered_most: usize,
     pub starts: usize,
+    /// Who waits for a range that was asked for again.
+    pub resent: Vec<oneshot::Sender<()>>,
 }
+
+/// A range that was asked for again: what has not come of it.
+type Resending = (Vec<u8>, Option<Vec<u8>>);
 
 #[derive(Clone, Default)]
 pub struct Held {
@@ -41,6 +46,7 @@ pub struct Held {
     pub walk: Option<(Vec<u8>, Option<Watermark>)>,
     pub anchor: Option<Anchor>,
     pub stream: StreamId,
+    pub resending: Option<Resending>,
 }
 
 impl FakeWriter {
@@ -118,6 +124,13 @@ impl FakeWriter {
                 let outcome = told.apply(child, stream, frame);
                 Some((reply, outcome))
             }
+            ChildJob::Resend { child, from, to, reply, done } => {
+                let held = told.children.get_mut(&child).unwrap();
+                held.resending = Some((from, to));
+                let _ = reply.send(Some(held.stream));
+                told.resent.push(done);
+                None
+            }
             ChildJob::Closed { .. } => {
                 told.log.push("closed".to_owned());
                 None
@@ -161,9 +174,22 @@ impl Told {
                 }
             }
             ChildFrame::Range { from, to, view, digest, anchor, items, .. } => {
+                let within = |key: &Vec<u8>| *key >= from && to.as_ref().is_none_or(|to| key < to);
+                if let Some((next, end)) = held.resending.take() {
+                    assert_eq!(next, from);
+                    held.amounts.retain(|key, _| !within(key));
+                    put(&mut held.amounts, &items.unwrap());
+                    held.high = held.high.max(view);
+                    self.log.push("resent".to_owned());
+                    if to == end {
+                        self.resent.drain(..).for_each(|done| drop(done.send(())));
+                    } else {
+                        held.resending = to.map(|to| (to, end));
+                    }
+                    return FrameOutcome::Applied { applied: held.low, safe: held.low, equal: None };
+                }
                 let Some((next, Some(began))) = held.walk.clone() else { return close("no walk") };
                 assert_eq!(next, from);
-                let within = |key: &Vec<u8>| *key >= from && to.as_ref().is_none_or(|to| key < to);
                 let agreed = if let Some(items) = &items {
                     held.amounts.retain(|key, _| !within(key));
                     put(&mut held.amounts, items);
