@@ -182,7 +182,7 @@ impl Told {
                     held.high = held.high.max(view);
                     self.log.push("resent".to_owned());
                     if to == end {
-                        self.resent.drain(..).for_each(|done| drop(done.send(())));
+                        self.resent.drain(..).for_each(|done| done.send(()).unwrap());
                     } else {
                         held.resending = to.map(|to| (to, end));
                     }
