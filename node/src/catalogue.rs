@@ -8,6 +8,7 @@
 //! * [`Measure`]: what is counted. [`Catalogue::contributions`] says what a record adds,
 //!   [`Catalogue::conditions`] what holds for a unit as a whole.
 //! * [`Indicator`]: exact ratios of sums of measures.
+//! * [`Reporting`]: what makes a workroom's day a reported one, and until when it is in time.
 
 mod builtin;
 mod columns;
@@ -21,6 +22,7 @@ mod measure;
 mod measuring;
 mod problem;
 pub mod reading;
+mod reporting;
 mod suggest;
 mod term;
 mod violation;
@@ -38,11 +40,12 @@ pub use ledger::{
     CLASS_SEALED_MIN, Field, FieldKind, LIST_ROWS_MAX, Ledger, TEXT_CHARACTERS_MAX, TextForm, Title, UniqueRule, Values,
 };
 pub use measure::{
-    CELLS_PER_UNIT_MONTH_MAX, ENTRIES, EXPECTED, Measure, MeasureKind, REPORTED, RESERVED_NUMBERS_MAX,
-    SPLIT_COMBINATIONS_MAX, SPLITS_MAX, Split,
+    ADOPTED, CELLS_PER_UNIT_MONTH_MAX, ENTRIES, EXPECTED, Measure, MeasureKind, RECEIVED, RECEIVED_MONTHS, REPORTED,
+    RESERVED_NUMBERS_MAX, SPLIT_COMBINATIONS_MAX, SPLITS_MAX, Split,
 };
 pub use measuring::Contribution;
 pub use problem::{CatalogueError, Problem};
+pub use reporting::{DAYS_ALLOWED_MAX, LATE, ON_TIME, Reporting, VIA_CONNECTION, VIA_REPORT};
 pub use violation::{Refusal, Violation};
 
 use document::Source;
@@ -73,6 +76,7 @@ pub struct Catalogue {
     title: Title,
     hash: [u8; 32],
     duties: Vec<Duty>,
+    reporting: Reporting,
     ledger_order: Vec<String>,
     ledgers: Vec<Ledger>,
     measures: Vec<Measure>,
@@ -133,6 +137,11 @@ impl Catalogue {
     /// The duties of a workroom.
     pub fn duties(&self) -> &[Duty] {
         &self.duties
+    }
+
+    /// What makes a workroom's day a reported one.
+    pub const fn reporting(&self) -> Reporting {
+        self.reporting
     }
 
     /// The ledgers, in the order to show.

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use wuji_proto::Grain;
+
 use super::ledger::Title;
 
 /// A ratio of sums of measures.
@@ -48,6 +50,13 @@ pub struct IndicatorTerm {
     /// Only the parts whose fields have one of these words. One split of the measure has all
     /// of these fields.
     pub words: Vec<(String, Vec<String>)>,
+    /// `None`: a flow over the period asked for, or a stock at its end. `Some`, of a stock and
+    /// always [`Grain::Month`]: the sum, over the months of the period, of the stock's value at
+    /// each month's end, such as unit-months expected. Months are the finest grain in which
+    /// every tier holds every unit, so the term is exact everywhere; and unlike a stock it adds
+    /// up over periods: a year's is the sum of its months'. Months that have not begun do not
+    /// count: see [`each_month`](crate::statistics::each_month).
+    pub each: Option<Grain>,
 }
 
 impl Indicator {
@@ -85,11 +94,11 @@ impl Indicator {
 impl fmt::Display for IndicatorTerm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.measure)?;
-        if self.words.is_empty() {
-            return Ok(());
+        if !self.words.is_empty() {
+            let parts: Vec<String> =
+                self.words.iter().map(|(field, words)| format!("{field}={}", words.join("/"))).collect();
+            write!(f, "[{}]", parts.join(", "))?;
         }
-        let parts: Vec<String> =
-            self.words.iter().map(|(field, words)| format!("{field}={}", words.join("/"))).collect();
-        write!(f, "[{}]", parts.join(", "))
+        self.each.map_or(Ok(()), |grain| write!(f, " each {grain}"))
     }
 }

@@ -6,6 +6,7 @@ mod field;
 mod indicator;
 mod ledger;
 mod measure;
+mod reporting;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,7 @@ pub(super) fn load(mut sources: Vec<Source>) -> Result<Catalogue, CatalogueError
         let conditions = condition::read_all(&section, &catalogue.ledgers, &measures);
         measures.extend(conditions);
     }
+    builtin::count_revisions(&mut measures);
     whole::check(&measures, &report);
     catalogue.measures = measures.into_iter().map(|(measure, _)| measure).collect();
     if let Some(section) = root(INDICATORS) {
@@ -100,8 +102,9 @@ fn read_head(head: &Section<'_>, files: &[&str]) -> Catalogue {
     }
     let title = read_title(head);
     let duties = head.sections("duty").iter().map(|duty| read_duty(duty, &ledger_order)).collect();
+    let reporting = reporting::read(head);
     head.finish();
-    Catalogue { version, title, duties, ledger_order, ..Catalogue::default() }
+    Catalogue { version, title, duties, reporting, ledger_order, ..Catalogue::default() }
 }
 
 fn read_duty(section: &Section<'_>, known: &[String]) -> Duty {

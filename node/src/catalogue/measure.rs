@@ -19,11 +19,21 @@ pub const PLUS_DAYS_MAX: i32 = 36_500;
 
 /// The built-in measure `entries`: live records by event date, split by ledger.
 pub const ENTRIES: MeasureId = MeasureId { number: 1, revision: 1 };
-/// The built-in measure `reported`: 1 for a unit and day with at least one live record.
+/// The built-in measure `reported`: 1 for a unit and day with at least one live record or a
+/// zero report.
 pub const REPORTED: MeasureId = MeasureId { number: 2, revision: 1 };
 /// The built-in measure `expected`: planned units, a stock, split by tier; a parent folds it
 /// from its registry, so that units that never joined count as missing.
 pub const EXPECTED: MeasureId = MeasureId { number: 3, revision: 1 };
+/// The built-in measure `received`: 1 for a workroom and day, from when the first node above
+/// states that the day is reported; split by how, and whether in time. Never taken back.
+pub const RECEIVED: MeasureId = MeasureId { number: 4, revision: 1 };
+/// The built-in measure `received.months`: 1 on the first day that is received of a workroom's
+/// month, so that the months in which units reported add up.
+pub const RECEIVED_MONTHS: MeasureId = MeasureId { number: 5, revision: 1 };
+/// The built-in measure `adopted`: nodes that count by a measure's revision above the first, a
+/// stock, split by `NUMBER.REVISION`.
+pub const ADOPTED: MeasureId = MeasureId { number: 6, revision: 1 };
 
 /// How a measure adds up over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -133,14 +133,18 @@ pub(super) fn words(section: &Section<'_>, field: &Field, node: &Node<'_>) -> Ve
         );
         return Vec::new();
     }
-    let known = field.kind.words();
+    chosen(section, &field.name, field.kind.words(), node)
+}
+
+/// The words of a list, checked against those that `field` can have.
+pub(super) fn chosen(section: &Section<'_>, field: &str, known: &[String], node: &Node<'_>) -> Vec<String> {
     let texts = node.texts();
     if texts.is_empty() {
-        section.report.add(&node.at, format!("no word is listed for `{}`", field.name), "list at least one");
+        section.report.add(&node.at, format!("no word is listed for `{field}`"), "list at least one");
     }
     for (word, at) in &texts {
         if !known.contains(word) {
-            let what = format!("`{word}` is not a word of `{}`", field.name);
+            let what = format!("`{word}` is not a word of `{field}`");
             section.report.add(at, what, suggestion(word, known.iter().map(String::as_str)));
         }
     }

@@ -1,11 +1,14 @@
 //! Reads the indicators.
 
+use wuji_proto::Grain;
+
+use super::super::builtin;
 use super::super::document::{Node, Section};
 use super::super::indicator::{Indicator, IndicatorTerm, Show};
 use super::super::ledger::Ledger;
-use super::super::measure::Measure;
+use super::super::measure::{Measure, MeasureKind, RESERVED_NUMBERS_MAX, Split};
 use super::super::suggest::suggestion;
-use super::super::term::words;
+use super::super::term::{chosen, words};
 use super::{find_measure, read_name, read_title};
 
 /// Reads the `[[indicator]]`s.
@@ -47,7 +50,8 @@ struct Reader<'s, 'd> {
 }
 
 impl Reader<'_, '_> {
-    /// `["mediation.succeeded"]` or `[{ measure = "…", where = { performance = ["履行"] } }]`.
+    /// `["mediation.succeeded"]` or `[{ measure = "…", where = { performance = ["履行"] } }]`;
+    /// of a stock also `each = "month"`.
     fn terms(&self, key: &'static str) -> Vec<IndicatorTerm> {
         let Some(node) = self.section.need(key) else { return Vec::new() };
         let elements = node.elements();
@@ -61,15 +65,34 @@ impl Reader<'_, '_> {
         if !node.is_table() {
             let id = node.text()?;
             self.measure(&id, node)?;
-            return Some(IndicatorTerm { measure: id, words: Vec::new() });
+            return Some(IndicatorTerm { measure: id, words: Vec::new(), each: None });
         }
         let table = node.section()?;
         let (id, _) = table.need_text("measure");
-        let filter = table.need("where").and_then(|node| node.section());
+        let each = table.get("each");
+        let filter = if each.is_some() { table.get("where") } else { table.need("where") };
         table.finish();
         let measure = self.measure(&id, node)?;
-        let words = self.words(measure, &filter?);
-        Some(IndicatorTerm { measure: id, words })
+        let each = each.and_then(|each| self.each(measure, &each));
+        let words = match filter.map(|filter| filter.section()) {
+            Some(section) => self.words(measure, &section?),
+            None => Vec::new(),
+        };
+        Some(IndicatorTerm { measure: id, words, each })
+    }
+
+    fn each(&self, measure: &Measure, node: &Node<'_>) -> Option<Grain> {
+        let text = node.text()?;
+        let month = Grain::Month.name();
+        if text != month {
+            let advice = format!("use \"{month}\": every tier holds every unit by month");
+            self.section.report.add(&node.at, format!("`each` is `{text}`"), advice);
+        }
+        if measure.kind != MeasureKind::Stock {
+            let what = format!("measure `{}` is a flow, and a flow adds up by itself", measure.id);
+            self.section.report.add(&node.at, what, "leave `each` out; it is for stocks");
+        }
+        (text == month).then_some(Grain::Month)
     }
 
     fn measure(&self, id: &str, node: &Node<'_>) -> Option<&Measure> {
@@ -83,24 +106,37 @@ impl Reader<'_, '_> {
 
     fn words(&self, measure: &Measure, filter: &Section<'_>) -> Vec<(String, Vec<String>)> {
         let fields = self.ledgers.iter().find(|ledger| ledger.id == measure.ledger);
-        let mut chosen = Vec::new();
+        let built_in = measure.key.number <= RESERVED_NUMBERS_MAX;
+        let mut chosen_words = Vec::new();
         for (name, node) in filter.entries() {
-            let known = |split: &super::super::measure::Split| split.fields.contains(&name);
-            let field = fields.and_then(|ledger| ledger.field(&name));
-            let Some(field) = field.filter(|_| measure.splits.iter().any(known)) else {
-                let splits: Vec<&str> =
-                    measure.splits.iter().flat_map(|split| &split.fields).map(String::as_str).collect();
-                let what = format!("measure `{}` is not split by `{name}`", measure.id);
-                filter.report.add(&node.at, what, suggestion(&name, splits));
-                continue;
+            let split = measure.splits.iter().any(|split: &Split| split.fields.contains(&name));
+            let words = match fields.and_then(|ledger| ledger.field(&name)) {
+                Some(field) if split => words(filter, field, &node),
+                None if split && built_in => chosen(filter, &name, &self.built_in(&name), &node),
+                _ => {
+                    let splits: Vec<&str> =
+                        measure.splits.iter().flat_map(|split| &split.fields).map(String::as_str).collect();
+                    let what = format!("measure `{}` is not split by `{name}`", measure.id);
+                    filter.report.add(&node.at, what, suggestion(&name, splits));
+                    continue;
+                }
             };
-            chosen.push((name, words(filter, field, &node)));
+            chosen_words.push((name, words));
         }
-        let names: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = chosen_words.iter().map(|(name, _)| name.as_str()).collect();
         if names.len() > 1 && measure.covering_split(&names).is_none() {
             let what = format!("no split of `{}` has all of {}", measure.id, names.join(", "));
             filter.wrong(what, "add such a split to the measure");
         }
-        chosen
+        chosen_words
+    }
+
+    fn built_in(&self, field: &str) -> Vec<String> {
+        let ledgers: Vec<String> = self.ledgers.iter().map(|ledger| ledger.id.clone()).collect();
+        let later = self.measures.iter().filter(|measure| measure.key.revision > 1);
+        match field {
+            "revision" => later.map(|measure| measure.key.to_string()).collect(),
+            _ => builtin::words(field, &ledgers),
+        }
     }
 }

@@ -40,14 +40,23 @@ fn it_has_the_ledgers_duties_and_built_in_measures_of_the_design() {
     );
     assert_eq!(catalogue.duties().len(), 6);
     let built_in: Vec<_> =
-        catalogue.measures().iter().take(3).map(|measure| (measure.id(), measure.key().number)).collect();
-    assert_eq!(built_in, [("entries", 1), ("reported", 2), ("expected", 3)]);
+        catalogue.measures().iter().take(6).map(|measure| (measure.id(), measure.key().number)).collect();
+    let names = ["entries", "reported", "expected", "received", "received.months", "adopted"];
+    assert_eq!(built_in, names.into_iter().zip(1..).collect::<Vec<_>>());
     assert_eq!(catalogue.measure("expected").unwrap().kind(), MeasureKind::Stock);
     let stocks = ["mediation", "screening", "workroom", "staff", "subsidy"];
     assert!(stocks.iter().all(|ledger| catalogue.indicators().iter().any(|one| one.id().starts_with(ledger))));
     let rate = catalogue.indicator("mediation.performance_rate").unwrap();
     assert_eq!(Indicator::formula(rate.numerator()), "mediation.succeeded[performance=履行]");
     assert_eq!(Indicator::formula(rate.denominator()), "mediation.succeeded");
+    let complete = catalogue.indicator("reporting.completeness").unwrap();
+    assert_eq!(Indicator::formula(complete.numerator()), "received.months");
+    assert_eq!(Indicator::formula(complete.denominator()), "expected[tier=workroom] each month");
+    let timely = catalogue.indicator("reporting.timeliness").unwrap();
+    assert_eq!(Indicator::formula(timely.numerator()), "received[timeliness=按时]");
+    let rule = catalogue.reporting();
+    assert!(rule.entries && rule.zero_reports && rule.connection, "{rule:?}");
+    assert!(rule.is_on_time(100, 103) && !rule.is_on_time(100, 104), "{rule:?}");
 }
 
 #[test]
@@ -94,6 +103,13 @@ fn comments_and_order_do_not_change_the_hash_and_words_do() {
         std::fs::write(copy.path().join(path.file_name().unwrap()), other).unwrap();
     }
     assert_eq!(Catalogue::load(copy.path()).unwrap().hash(), catalogue().hash());
+    let head = copy.path().join("catalogue.toml");
+    let shipped = std::fs::read_to_string(&head).unwrap();
+    std::fs::write(&head, shipped.replace("days_allowed = 3", "days_allowed = 5")).unwrap();
+    let stricter = Catalogue::load(copy.path()).unwrap();
+    assert_ne!(stricter.hash(), catalogue().hash(), "the rule on reporting is part of the catalogue");
+    assert_eq!(stricter.reporting().days_allowed, 5);
+    std::fs::write(&head, shipped).unwrap();
     let file = copy.path().join("governance.toml");
     let changed = std::fs::read_to_string(&file).unwrap().replace("村规民约", "村规");
     std::fs::write(file, changed).unwrap();
