@@ -108,6 +108,11 @@ impl Client {
         ClientError::status(&self.address, operation.into(), &status)
     }
 
+    /// What a reply that the contract does not have means.
+    pub fn broken(&self, operation: &str, reason: &str) -> ClientError {
+        ClientError::Contract { operation: operation.to_owned(), node: self.address.clone(), reason: reason.to_owned() }
+    }
+
     /// Makes a call that may safely be made twice; makes it again if the node does not answer.
     pub async fn call<T, F>(&self, operation: &str, mut call: impl FnMut() -> F) -> Result<T, ClientError>
     where
@@ -140,6 +145,14 @@ pub async fn check_identity(chosen: &Chosen) -> Result<(), ClientError> {
         },
         _ => Ok(()),
     }
+}
+
+/// A request with a deadline for a node that itself waits for others, up to `within_ms`
+/// (0: as long as nodes wait unless told otherwise).
+pub fn request_within<T>(message: T, within_ms: u32) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(Duration::from_secs(CALL_SECONDS_MAX) + Duration::from_millis(within_ms.into()));
+    request
 }
 
 /// A request with the deadline of calls that are not streams.

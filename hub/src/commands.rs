@@ -10,6 +10,7 @@ pub mod dev;
 pub mod division;
 pub mod ledger;
 pub mod node;
+pub mod rank;
 pub mod stats;
 pub mod status;
 pub mod tree;
@@ -39,6 +40,7 @@ async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode>
         Command::Status => status::run(global).await,
         Command::Tree(args) => tree::run(&args, global).await,
         Command::Stats(args) => stats::run(args, global).await,
+        Command::Rank(args) => rank::run(args, global).await,
         Command::Child(command) => child::run(command, global).await,
         Command::Up(args) => up::run(args).await,
         Command::Division(command) => division::run(&command, global),

@@ -7,6 +7,8 @@
 //! * [`values`]: a record's values as people type them and as JSON shows them.
 //! * [`import`]: files of rows: encodings, delimiters, refused rows.
 //! * [`up`], [`sample`], [`certificates`]: a federation on this machine, its entries, its certificates.
+//! * [`within`]: lengths of time; [`figures`] and [`coverage`]: how an answer's figures look, and
+//!   what they include.
 //! * [`output`]: tables, JSON and CSV; [`clock`]: China time; [`exit`]: exit codes.
 
 pub mod args;
@@ -15,13 +17,16 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod contexts;
+pub mod coverage;
 pub mod exit;
+pub mod figures;
 pub mod import;
 pub mod names;
 pub mod output;
 pub mod sample;
 pub mod up;
 pub mod values;
+pub mod within;
 
 use std::process::ExitCode;
 

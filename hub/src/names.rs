@@ -2,7 +2,7 @@
 //! name or a title, and a mistyped one gets the nearest known ones.
 
 use thiserror::Error;
-use wuji_proto::v1::{CatalogueReply, FieldDefinition, LedgerDefinition, Title};
+use wuji_proto::v1::{CatalogueReply, FieldDefinition, LedgerDefinition, MeasureDefinition, Title};
 
 /// How many nearest names an error shows.
 pub const NEAREST_SHOWN_MAX: usize = 3;
@@ -55,32 +55,80 @@ pub fn field<'a>(ledger: &'a LedgerDefinition, wanted: &str) -> Result<&'a Field
 
 /// Finds the id of a measure or indicator by its id or title.
 pub fn measure<'a>(catalogue: &'a CatalogueReply, wanted: &str) -> Result<&'a str, NameError> {
-    let measures = catalogue.measures.iter().map(|measure| (measure.id.as_str(), measure.title.as_ref()));
+    let newest = |it: &&MeasureDefinition| {
+        !catalogue.measures.iter().any(|other| other.id == it.id && other.revision > it.revision)
+    };
+    let measures = catalogue.measures.iter().filter(newest);
+    let measures = measures.map(|measure| (measure.id.as_str(), measure.title.as_ref()));
     let indicators = catalogue.indicators.iter().map(|indicator| (indicator.id.as_str(), indicator.title.as_ref()));
     find("measure or indicator", "", wanted, measures.chain(indicators).map(|(id, title)| (id, id, title)))
 }
 
-/// What `--by` may say for these measures: their split fields. Unknown ids add nothing.
-pub fn split_fields<'a>(catalogue: &'a CatalogueReply, measures: &[&str]) -> Vec<&'a str> {
-    let base = |id: &str| {
-        let indicator = catalogue.indicators.iter().find(|indicator| indicator.id == id);
-        indicator.map_or_else(|| vec![id.to_owned()], |i| vec![i.numerator.clone(), i.denominator.clone()])
-    };
-    let wanted: Vec<String> = measures.iter().flat_map(|id| base(id)).collect();
-    let mut fields: Vec<&str> = catalogue
-        .measures
-        .iter()
-        .filter(|measure| wanted.contains(&measure.id))
-        .flat_map(|measure| measure.splits.iter().flat_map(|split| split.fields.iter().map(String::as_str)))
-        .collect();
-    fields.sort_unstable();
-    fields.dedup();
-    fields
+/// The terms of an indicator's formula, `a.b[x=y/z] + c.d`: the measure of each, and which of
+/// its parts are meant.
+pub fn terms(formula: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    formula.split(" + ").map(|term| match term.split_once('[') {
+        Some((measure, parts)) => (measure, Some(parts.trim_end_matches(']'))),
+        None => (term, None),
+    })
 }
 
-/// What `--by` says: `unit`, a tier, or a split field by its name.
-pub fn split<'a>(fields: &[&'a str], wanted: &str) -> Result<&'a str, NameError> {
-    find("split", " of these measures", wanted, fields.iter().map(|field| (*field, *field, None)))
+/// A field by which measures can be divided and filtered.
+#[derive(Clone, Debug)]
+pub struct Divider<'a> {
+    /// Its name.
+    pub name: &'a str,
+    title: Option<&'a Title>,
+    /// Its words; empty where the catalogue does not list them.
+    pub words: Vec<&'a str>,
+}
+
+/// The fields by which these measures and indicators can be divided and filtered: the fields
+/// of their splits, which every tier holds, and the other code fields of their ledgers, which
+/// the units that wrote the records answer. Unknown ids add nothing.
+pub fn dividers<'a>(catalogue: &'a CatalogueReply, measures: &[&str]) -> Vec<Divider<'a>> {
+    let terms_of = |id: &str| {
+        let indicator = catalogue.indicators.iter().find(|indicator| indicator.id == id);
+        let formulas = indicator.map_or_else(|| vec![id], |it| vec![&it.numerator, &it.denominator]);
+        formulas.into_iter().flat_map(terms).map(|(measure, _)| measure.to_owned()).collect::<Vec<_>>()
+    };
+    let wanted: Vec<String> = measures.iter().flat_map(|id| terms_of(id)).collect();
+    let mut found: Vec<Divider<'a>> = Vec::new();
+    for measure in catalogue.measures.iter().filter(|measure| wanted.contains(&measure.id)) {
+        let ledger = catalogue.ledgers.iter().find(|ledger| ledger.id == measure.ledger);
+        let fields = ledger.into_iter().flat_map(|ledger| &ledger.fields).filter(|field| field.r#type == "code");
+        let fields = fields.map(|it| {
+            let words = it.codes.iter().map(String::as_str).collect();
+            Divider { name: &it.name, title: it.title.as_ref(), words }
+        });
+        let splits = measure.splits.iter().flat_map(|split| &split.fields);
+        let splits = splits.map(|name| Divider { name, title: None, words: Vec::new() });
+        for field in fields.chain(splits) {
+            match found.iter_mut().find(|known| known.name == field.name) {
+                None => found.push(field),
+                // Of the same name in another ledger: whose words are meant is not known.
+                Some(known) if !field.words.is_empty() && known.words != field.words => known.words.clear(),
+                Some(_) => {}
+            }
+        }
+    }
+    found
+}
+
+/// Finds a field of [`dividers`] by its name or title.
+pub fn divider<'d, 'a>(known: &'d [Divider<'a>], wanted: &str) -> Result<&'d Divider<'a>, NameError> {
+    find("field", " in the ledgers of these measures", wanted, known.iter().map(|it| (it, it.name, it.title)))
+}
+
+impl Divider<'_> {
+    /// Finds one of its words; any word where the catalogue lists none.
+    pub fn word(&self, wanted: &str) -> Result<String, NameError> {
+        if wanted.is_empty() || self.words.is_empty() {
+            return Ok(wanted.to_owned());
+        }
+        let known = self.words.iter().map(|word| (*word, *word, None));
+        find("word", &format!(" of {}", self.name), wanted, known).map(str::to_owned)
+    }
 }
 
 fn find<'a, T>(

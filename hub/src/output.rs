@@ -41,6 +41,28 @@ pub enum Kind {
     Ratio,
 }
 
+/// How people are shown a ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// As a share: `96.9 %`.
+    Percent,
+    /// As a number with two decimals: cases per workroom.
+    Number,
+    /// 分 for each of what is counted, as 元.
+    Money,
+}
+
+impl Show {
+    /// What the catalogue's word means; a percentage where it says nothing.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "number" => Self::Number,
+            "money" => Self::Money,
+            _ => Self::Percent,
+        }
+    }
+}
+
 /// A column of a [`Sheet`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -94,7 +116,7 @@ pub enum Cell {
     /// Money in 分 (1/100 元).
     Fen(i64),
     /// A ratio; a denominator of 0 has no value.
-    Ratio(i64, i64),
+    Ratio(i64, i64, Show),
     /// A civil date.
     Date(Date),
     /// Milliseconds since 1970-01-01 UTC; 0: never.
@@ -119,7 +141,9 @@ impl Cell {
             Self::Text(text) | Self::State(text, _) => harmless(text),
             Self::Integer(integer) => number::grouped(*integer),
             Self::Fen(fen) => number::yuan_grouped(*fen),
-            Self::Ratio(numerator, denominator) => number::percent(*numerator, *denominator),
+            Self::Ratio(numerator, denominator, Show::Percent) => number::percent(*numerator, *denominator),
+            Self::Ratio(numerator, denominator, Show::Number) => number::quotient(*numerator, *denominator),
+            Self::Ratio(fen, count, Show::Money) => number::mean_yuan(*fen, *count),
             Self::Date(date) => date.to_string(),
             Self::Time(ms) => clock::shown(*ms),
         }
@@ -131,7 +155,7 @@ impl Cell {
             Self::Text(text) | Self::State(text, _) => text.clone(),
             Self::Integer(integer) => integer.to_string(),
             Self::Fen(fen) => number::yuan(*fen),
-            Self::Ratio(numerator, denominator) => format!("{numerator}/{denominator}"),
+            Self::Ratio(numerator, denominator, _) => format!("{numerator}/{denominator}"),
             Self::Time(ms) => clock::rfc3339(*ms).unwrap_or_default(),
             Self::Empty | Self::Date(_) => self.shown(),
         }
@@ -139,7 +163,7 @@ impl Cell {
 }
 
 /// Text that cannot steer a terminal: a record may hold anything that somebody typed.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let shown = |c: char| if c == '\n' || c == '\t' { ' ' } else { '\u{fffd}' };
     text.chars().map(|c| if c.is_control() { shown(c) } else { c }).collect()
 }

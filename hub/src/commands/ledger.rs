@@ -8,6 +8,7 @@ mod read;
 mod receipt;
 mod record;
 mod void;
+mod zero_report;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ pub enum LedgerCommand {
     Import(import::ImportArgs),
     /// Write the entries of a ledger as CSV or JSON
     Export(export::ExportArgs),
+    /// Report that there was nothing to enter 零报告
+    ZeroReport(zero_report::ZeroReportArgs),
 }
 
 /// Runs a command below `wuji ledger`.
@@ -44,5 +47,6 @@ pub async fn run(command: LedgerCommand, global: &Global) -> anyhow::Result<Exit
         LedgerCommand::List(args) => read::list(args, global).await,
         LedgerCommand::Import(args) => import::run(args, global).await,
         LedgerCommand::Export(args) => export::run(args, global).await,
+        LedgerCommand::ZeroReport(args) => zero_report::run(args, global).await,
     }
 }

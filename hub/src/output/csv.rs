@@ -37,7 +37,9 @@ impl<W: Write> Rows<W> {
     /// Writes a row, a cell a column.
     pub fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         let fields = self.kinds.iter().zip(cells).flat_map(|(kind, cell)| match (kind, cell) {
-            (Kind::Ratio, Cell::Ratio(numerator, denominator)) => vec![numerator.to_string(), denominator.to_string()],
+            (Kind::Ratio, Cell::Ratio(numerator, denominator, _)) => {
+                vec![numerator.to_string(), denominator.to_string()]
+            }
             (Kind::Ratio, _) => vec![String::new(), String::new()],
             _ => vec![cell.exact()],
         });
@@ -60,6 +62,7 @@ fn cause(error: ::csv::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Show;
     use super::*;
 
     #[test]
@@ -70,7 +73,7 @@ mod tests {
                 Column::new("amount", "金额", Kind::Money),
                 Column::new("rate", "率", Kind::Ratio),
             ],
-            rows: vec![vec![Cell::text("a,b"), Cell::Fen(2_873_800_000), Cell::Ratio(842, 869)]],
+            rows: vec![vec![Cell::text("a,b"), Cell::Fen(2_873_800_000), Cell::Ratio(842, 869, Show::Percent)]],
             totals: None,
         };
         let mut out = Vec::new();

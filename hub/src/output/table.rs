@@ -6,6 +6,11 @@ use super::{Cell, Column, Kind, Sheet, Tone};
 
 /// Draws a sheet with a header; its lines end with a line feed and have no trailing spaces.
 pub fn render(sheet: &Sheet, colour: bool) -> String {
+    render_with(sheet, &[], colour)
+}
+
+/// As [`render`], with more rows below the totals.
+pub fn render_with(sheet: &Sheet, below: &[Vec<Cell>], colour: bool) -> String {
     let mut table = blank(colour);
     table.set_header(sheet.columns.iter().map(|column| styled(aligned(Drawn::new(title(column)), column), colour)));
     for row in &sheet.rows {
@@ -14,6 +19,9 @@ pub fn render(sheet: &Sheet, colour: bool) -> String {
     if let Some(totals) = &sheet.totals {
         let cells = sheet.columns.iter().zip(totals);
         table.add_row(cells.map(|(column, cell)| styled(aligned(drawn(cell, colour), column), colour)));
+    }
+    for row in below {
+        table.add_row(sheet.columns.iter().zip(row).map(|(column, cell)| aligned(drawn(cell, colour), column)));
     }
     finish(&table)
 }

@@ -139,7 +139,7 @@ fn mistyped_names_are_wrong_usage_and_get_the_nearest() {
         (&["ledger", "export", "mediation", "--output", "table"], "wuji ledger list"),
         (&["stats", "-m", "mediation.acepted"], "did you mean mediation.accepted"),
         (&["stats", "-m", "mediation.accepted", "--by", "disputetype"], "did you mean dispute_type?"),
-        (&["stats", "-m", "mediation.accepted", "--grain", "week"], "half-year"),
+        (&["stats", "-m", "mediation.accepted", "--grain", "decade"], "half-year"),
         (&["stats"], "mediation.success_rate  调解成功率"),
         (&["child", "register", "37112", "--name", "x"], "2 digits name a province"),
     ] {

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod node;
+mod rank;
 mod statistics;
 
 pub use ledger::{record as ledger_record, text, value};
@@ -13,7 +14,8 @@ use tonic::{Request, Response, Status};
 use wuji_proto::v1::catalogue_server::Catalogue;
 use wuji_proto::v1::{
     AmendRequest, CatalogueReply, FieldDefinition, GetCatalogueRequest, IndicatorDefinition, LedgerDefinition,
-    MeasureDefinition, QueryRequest, Record, Split, SubmitRequest, Title,
+    ListRequest, MeasureDefinition, QueryRequest, RankReply, RankRequest, Record, Split, SubmitRequest, Title,
+    ZeroReportRequest, query_reply,
 };
 
 /// The played node.
@@ -34,6 +36,14 @@ pub struct State {
     pub lost_answers: usize,
     /// The stream of an answer breaks off before its end.
     pub cut_answers: bool,
+    /// Answers tell everything that can be told of what they include.
+    pub tells_everything: bool,
+    /// What a hostile node makes of an answer, and of a ranking.
+    pub spoil: Option<fn(&mut Vec<query_reply::Part>)>,
+    pub spoil_rank: Option<fn(&mut RankReply)>,
+    pub ranks: Vec<RankRequest>,
+    pub lists: Vec<ListRequest>,
+    pub zero_reports: Vec<ZeroReportRequest>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what the messages want")]
@@ -61,6 +71,10 @@ pub fn catalogue() -> CatalogueReply {
         columns: vec![field("name", "姓名", "text", true)],
         ..field("mediators", "调解员", "list", true)
     };
+    let codes = |name: &str, zh: &str, words: &[&str]| FieldDefinition {
+        codes: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..field(name, zh, "code", true)
+    };
     let measure = |number, id: &str, zh: &str, unit: &str| MeasureDefinition {
         id: id.to_owned(),
         title: title(zh, id),
@@ -70,7 +84,8 @@ pub fn catalogue() -> CatalogueReply {
         unit: unit.to_owned(),
         ledger: "mediation".to_owned(),
         splits: vec![Split { fields: vec!["dispute_type".to_owned()] }],
-        ..MeasureDefinition::default()
+        definition: format!("{id} {number}.1: flow over mediation; on accepted_on; by dispute_type"),
+        hash: "0f".repeat(32),
     };
     CatalogueReply {
         version: "2016.1".to_owned(),
@@ -83,7 +98,8 @@ pub fn catalogue() -> CatalogueReply {
                 fields: vec![
                     field("case_no", "案号", "text", true),
                     field("accepted_on", "受理日期", "date", true),
-                    field("dispute_type", "纠纷类型", "code", true),
+                    codes("dispute_type", "纠纷类型", &["邻里", "婚姻家庭", "合同"]),
+                    codes("source", "纠纷来源", &["主动调解", "公安"]),
                     field("people_count", "当事人数", "integer", true),
                     field("amount", "涉及金额", "money", false),
                     field("paid", "已履行", "flag", false),
@@ -104,15 +120,31 @@ pub fn catalogue() -> CatalogueReply {
         ],
         measures: vec![
             measure(1, "mediation.accepted", "受理", "件"),
+            MeasureDefinition { revision: 2, ..measure(1, "mediation.accepted", "受理", "件") },
             measure(2, "mediation.amount", "涉及金额", "分"),
+            measure(3, "mediation.succeeded", "调解成功", "件"),
         ],
-        indicators: vec![IndicatorDefinition {
-            id: "mediation.success_rate".to_owned(),
-            title: title("调解成功率", "Success rate"),
-            numerator: "mediation.amount".to_owned(),
-            denominator: "mediation.accepted".to_owned(),
-            show: "percent".to_owned(),
-        }],
+        indicators: vec![
+            indicator("mediation.success_rate", "调解成功率", ("mediation.succeeded", "mediation.accepted"), "percent"),
+            indicator(
+                "mediation.neighbours_rate",
+                "邻里成功率",
+                ("mediation.succeeded[dispute_type=邻里/合同]", "mediation.accepted + mediation.succeeded"),
+                "percent",
+            ),
+            indicator("mediation.mean", "案均金额", ("mediation.amount", "mediation.accepted"), "money"),
+            indicator("mediation.per_case", "件均", ("mediation.succeeded", "mediation.accepted"), "number"),
+        ],
+    }
+}
+
+fn indicator(id: &str, zh: &str, (numerator, denominator): (&str, &str), show: &str) -> IndicatorDefinition {
+    IndicatorDefinition {
+        id: id.to_owned(),
+        title: title(zh, id),
+        numerator: numerator.to_owned(),
+        denominator: denominator.to_owned(),
+        show: show.to_owned(),
     }
 }
 

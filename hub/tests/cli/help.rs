@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 21] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -10,9 +10,12 @@ const COMMANDS: [&[&str]; 18] = [
     &["ledger", "list"],
     &["ledger", "import"],
     &["ledger", "export"],
+    &["ledger", "zero-report"],
     &["status"],
     &["tree"],
     &["stats"],
+    &["stats", "explain"],
+    &["rank"],
     &["child", "register"],
     &["child", "adopt"],
     &["child", "list"],
@@ -39,7 +42,7 @@ fn every_command_has_help_with_examples() {
 #[test]
 fn the_top_level_help_names_every_command_and_the_exit_codes() {
     let help = Dir::new().out(&["--help"]);
-    for word in ["ledger", "status", "tree", "stats", "child", "completion", "EXIT CODES"] {
+    for word in ["ledger", "status", "tree", "stats", "rank", "child", "completion", "EXIT CODES"] {
         assert!(help.contains(word), "{help}");
     }
 }

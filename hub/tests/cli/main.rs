@@ -9,10 +9,15 @@
     reason = "all of it is test code"
 )]
 
+mod asking;
 mod connecting;
 mod entries;
+mod explaining;
 mod fake;
 mod harness;
 mod help;
+mod hostile;
 mod importing;
+mod ranking;
 mod showing;
+mod zero_reports;

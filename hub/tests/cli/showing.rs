@@ -5,18 +5,6 @@ use insta::assert_snapshot;
 use crate::fake;
 use crate::harness::Dir;
 
-const STATS: [&str; 9] = [
-    "stats",
-    "--measure",
-    "mediation.accepted",
-    "-m",
-    "涉及金额,mediation.success_rate",
-    "--from",
-    "2016-08",
-    "--by",
-    "unit,纠纷类型",
-];
-
 fn with(command: &[&'static str], form: &'static str) -> Vec<&'static str> {
     [command, &["--output", form]].concat()
 }
@@ -35,23 +23,6 @@ fn the_tree_is_shown_in_each_form() {
     assert_snapshot!("tree_table", dir.out(&["tree"]));
     assert_snapshot!("tree_json", dir.out(&with(&["tree"], "json")));
     assert_snapshot!("tree_csv", dir.out(&with(&["tree"], "csv")));
-}
-
-#[test]
-fn figures_are_shown_in_each_form_with_what_they_include() {
-    let dir = Dir::new();
-    // `纠纷类型` is a field's title; a split is named by the field.
-    let command: Vec<&str> =
-        STATS.iter().map(|arg| if *arg == "unit,纠纷类型" { "unit,dispute_type" } else { arg }).collect();
-    let run = |form: &'static str| dir.wuji(&[command.as_slice(), &["--output", form]].concat());
-    assert_snapshot!("stats_table", run("table").out);
-    assert_snapshot!("stats_json", run("json").out);
-    let csv = run("csv");
-    assert_snapshot!("stats_csv", csv.out);
-    assert!(csv.err.contains("in transit: 受理(件) 3"), "{}", csv.err);
-    let asked = dir.fake.0.lock().queries[0].clone();
-    assert_eq!(asked.measures, ["mediation.accepted", "mediation.amount", "mediation.success_rate"]);
-    assert_eq!((asked.from.as_str(), asked.to.as_str(), asked.scope.as_str()), ("2016-08", "2016-08", ""));
 }
 
 #[test]
@@ -123,7 +94,7 @@ fn a_child_is_adopted_only_with_a_decision() {
 #[test]
 fn every_field_of_a_document_is_described() {
     // Below these stand the catalogue's names.
-    const NAMED_BY_THE_CATALOGUE: [&str; 6] = ["values", "units", "words", "figures", "totals", "in_transit"];
+    const NAMED_BY_THE_CATALOGUE: [&str; 7] = ["values", "units", "words", "figures", "totals", "rest", "in_transit"];
     fn names(json: &serde_json::Value, found: &mut Vec<String>) {
         match json {
             serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
@@ -142,11 +113,15 @@ fn every_field_of_a_document_is_described() {
     let record = fake::ledger_record(1);
     dir.fake.0.lock().records.insert(record.id.clone(), record.clone());
     dir.write("a.csv", "日期,备注\n不明,x\n".as_bytes());
+    dir.fake.0.lock().tells_everything = true;
     let described = include_str!("../../../docs/cli-json.md");
     for command in [
         &["status"][..],
         &["tree"],
-        &["stats", "-m", "mediation.accepted", "--by", "unit"],
+        &["stats", "-m", "mediation.accepted", "--by", "unit", "--compare", "year-ago", "--top", "2"],
+        &["stats", "explain", "mediation.success_rate"],
+        &["rank", "--indicator", "mediation.success_rate"],
+        &["ledger", "zero-report"],
         &["child", "list"],
         &["child", "register", "371122104", "--name", "x"],
         &["child", "adopt", "371122104", "--replace"],

@@ -6,15 +6,16 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, json};
 use wuji_proto::v1::{CatalogueReply, FieldDefinition, GetRequest, LedgerDefinition, ListRequest, Record, RecordState};
-use wuji_proto::{Period, RecordId, period};
+use wuji_proto::{DivisionCode, Period, RecordId, period};
 
 use super::record;
 use crate::args::Global;
-use crate::client::{Client, ClientError, request};
+use crate::client::{Client, ClientError, request, request_within};
 use crate::exit::{Exit, UsageError};
 use crate::names;
 use crate::output::{Format, Sheet, csv, json as json_output, table};
 use crate::values;
+use crate::within;
 
 /// Records in a page.
 const PAGE_RECORDS: u32 = 500;
@@ -127,7 +128,8 @@ pub async fn each(
     limit: u64,
     mut take: impl FnMut(&Record) -> std::io::Result<()>,
 ) -> anyhow::Result<bool> {
-    let operation = format!("list the entries of {}", list.ledger);
+    let of = if list.unit.is_empty() { String::new() } else { format!(" at {}", list.unit) };
+    let operation = format!("list the entries of {}{of}", list.ledger);
     let service = client.ledger();
     let mut left = limit;
     loop {
@@ -135,7 +137,8 @@ pub async fn each(
         list.page_size = u32::try_from(left.saturating_add(1)).unwrap_or(PAGE_RECORDS).min(PAGE_RECORDS);
         let page = client.call(&operation, || {
             let (mut service, list) = (service.clone(), list.clone());
-            async move { service.list(request(list)).await }
+            let within_ms = list.within_ms;
+            async move { service.list(request_within(list, within_ms)).await }
         });
         let page = page.await?;
         for record in &page.records {
@@ -158,7 +161,8 @@ pub async fn each(
 EXAMPLES
   wuji ledger list mediation
   wuji ledger list mediation --from 2016-08 --to 2016-08 --all
-  wuji ledger list mediation --fields case_no,amount --state voided")]
+  wuji ledger list mediation --fields case_no,amount --state voided
+  wuji ledger list mediation --unit 371122102205 --within 20s -c 371122")]
 pub struct ListArgs {
     /// The ledger, by id or title
     pub ledger: String,
@@ -171,6 +175,12 @@ pub struct ListArgs {
     /// All of them
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
+    /// Another unit's entries, asked of it over the open links, with the fields that its ledger shows to this tier
+    #[arg(long, value_name = "CODE")]
+    pub unit: Option<DivisionCode>,
+    /// How long that unit may take to answer: 500ms, 10s, 2m [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = within::parse, requires = "unit")]
+    pub within: Option<u32>,
     /// The fields to show, by name or title [default: the first required ones; JSON and CSV: all]
     #[arg(long, value_delimiter = ',', value_name = "FIELD")]
     pub fields: Vec<String>,
@@ -183,7 +193,11 @@ pub async fn list(args: ListArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let ledger = names::ledger(&catalogue, &args.ledger)?;
     let output = global.output();
     let fields = fields(ledger, &args.fields, output.format)?;
-    let request = args.selection.request(&ledger.id)?;
+    let request = ListRequest {
+        unit: args.unit.map(|unit| unit.to_string()).unwrap_or_default(),
+        within_ms: args.within.unwrap_or_default(),
+        ..args.selection.request(&ledger.id)?
+    };
     let limit = if args.all { u64::MAX } else { args.limit };
     let mut shown = 0_u64;
     let more = match output.format {

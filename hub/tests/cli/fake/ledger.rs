@@ -73,8 +73,16 @@ fn receipt(id: &str, revision: u32, repeated: bool) -> Response<Receipt> {
 
 #[tonic::async_trait]
 impl Ledger for Fake {
-    async fn zero_report(&self, _: Request<v1::ZeroReportRequest>) -> Result<Response<v1::ZeroReportReply>, Status> {
-        Err(Status::unimplemented("not asked here"))
+    async fn zero_report(
+        &self,
+        request: Request<v1::ZeroReportRequest>,
+    ) -> Result<Response<v1::ZeroReportReply>, Status> {
+        let request = request.into_inner();
+        let mut state = self.0.lock();
+        let before = state.zero_reports.contains(&request);
+        state.zero_reports.push(request);
+        let days = if before { 0 } else { u32::try_from(request.to - request.from + 1).unwrap() };
+        Ok(Response::new(v1::ZeroReportReply { days, sequence: if before { 0 } else { 58 } }))
     }
 
     type ImportStream = Replies;
@@ -117,7 +125,8 @@ impl Ledger for Fake {
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
         let request = request.into_inner();
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        state.lists.push(request.clone());
         let chosen = state.records.values().filter(|it| it.ledger == request.ledger && it.id > request.page_token);
         let mut records: Vec<Record> = chosen.cloned().collect();
         // Small pages, so that a listing needs several.
