@@ -6,6 +6,9 @@ use wuji_proto::v1::{Figure, QueryEnd, QueryHead, QueryRow, RankReply};
 
 use crate::harness::Dir;
 
+/// What a hostile node does to a reply, and what is said of it.
+type Case<T> = (fn(&mut T), &'static str);
+
 fn head(parts: &mut [Part]) -> &mut QueryHead {
     match &mut parts[0] {
         Part::Head(head) => head,
@@ -29,7 +32,7 @@ fn end(parts: &mut [Part]) -> &mut QueryEnd {
 
 #[test]
 fn answers_that_break_the_contract_are_errors() {
-    let spoils: [(fn(&mut Vec<Part>), &str); 21] = [
+    let spoils: [Case<Vec<Part>>; 21] = [
         (|parts| parts.clear(), "must begin with its head"),
         (|parts| drop(parts.remove(0)), "must begin with its head"),
         (|parts| drop(parts.pop()), "stopped before its end"),
@@ -91,7 +94,7 @@ fn words_from_a_node_cannot_steer_the_terminal() {
 
 #[test]
 fn rankings_that_break_the_contract_are_errors() {
-    let spoils: [(fn(&mut RankReply), &str); 9] = [
+    let spoils: [Case<RankReply>; 9] = [
         (|reply| *reply = RankReply::default(), "has no column"),
         (|reply| reply.rows[0].figure = None, "371122102 has no figure"),
         (|reply| reply.rows[0].former = Some(Figure::amount(1)), "has no denominator"),

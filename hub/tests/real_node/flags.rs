@@ -44,10 +44,10 @@ fn each_bad_flag_is_named_with_the_nearest_good_one() {
             &["4000 periods", "coarser grain"],
         ),
         case(
-            "a split that the measure lacks",
-            &["stats", "-m", "mediation.people", "--by", "form"],
+            "a field that the ledger lacks",
+            &["stats", "-m", "mediation.people", "--by", "colour"],
             2,
-            &["form", "these measures"],
+            &["colour", "these measures"],
         ),
         case(
             "a split of another measure",
@@ -64,7 +64,7 @@ fn each_bad_flag_is_named_with_the_nearest_good_one() {
         case(
             "a scope beside this unit",
             &["stats", "-m", accepted, "--scope", "3712"],
-            3,
+            5,
             &["no unit 3712", "wuji tree"],
         ),
         case(

@@ -228,7 +228,7 @@ fn each_bad_call_is_refused_by_the_node_itself() {
         ),
         ("no period", query("publicity.events", "", ""), Code::InvalidArgument, "from"),
         ("a bad scope", query("publicity.events", "2026", "441900000000"), Code::InvalidArgument, "short form"),
-        ("a scope beside", query("publicity.events", "2026", "3712"), Code::FailedPrecondition, "wuji tree"),
+        ("a scope beside", query("publicity.events", "2026", "3712"), Code::NotFound, "wuji tree"),
     ];
     let said = |status: &Status| {
         let fields = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();

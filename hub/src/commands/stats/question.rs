@@ -221,7 +221,7 @@ impl Question {
         if by.is_empty() {
             return Err(usage("there is one row only, so nothing to put in order: add --by unit, a tier or a field"));
         }
-        Ok((column.clone(), self.descending || self.top.is_some(), limit.unwrap_or(0)))
+        Ok((bare(column).to_owned(), self.descending || self.top.is_some(), limit.unwrap_or(0)))
     }
 }
 
