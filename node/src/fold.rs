@@ -2,27 +2,28 @@
 //! network, no disk, so that replaying a journal gives the same index at any time.
 //!
 //! * [`record`]: submissions, amendments and voidings.
+//! * [`days`]: which days the unit itself has reported. [`received`]: days of its children.
 //! * [`conditions`]: what is true of the unit as a whole.
-//! * [`report`]: issued reports.
+//! * [`report`]: issued reports. [`revisions`]: which revisions of measures the node counts by.
 //! * [`registry`]: planned children. [`adoption`]: children that come back with another journal.
 
 pub mod adoption;
 pub mod conditions;
+pub mod days;
+pub mod received;
 pub mod record;
 pub mod registry;
 pub mod report;
-
-use std::collections::BTreeMap;
+pub mod revisions;
 
 use thiserror::Error;
 use wuji_proto::{CellKey, MeasureId, Part, Period, period, stored};
 
-use crate::catalogue::{Catalogue, REPORTED};
+use crate::catalogue::Catalogue;
 use crate::feed::group::Group;
-use crate::index::draft::Draft;
 use crate::index::{IndexError, keys};
 use crate::journal::Position;
-use crate::statistics::rollup;
+use days::Days;
 
 /// A journal entry that is on disk.
 pub struct Committed {
@@ -51,8 +52,7 @@ pub enum FoldError {
 /// Folds the entries of one group.
 pub struct Fold<'c> {
     catalogue: &'c Catalogue,
-    /// Live records more or less, by event date.
-    days: BTreeMap<i32, i64>,
+    days: Days,
     conditions_touched: bool,
     replaying: bool,
 }
@@ -60,7 +60,7 @@ pub struct Fold<'c> {
 impl<'c> Fold<'c> {
     /// By this catalogue's measures. `replaying`: the entries were written by an earlier run.
     pub fn new(catalogue: &'c Catalogue, replaying: bool) -> Self {
-        Self { catalogue, days: BTreeMap::new(), conditions_touched: false, replaying }
+        Self { catalogue, days: Days::default(), conditions_touched: false, replaying }
     }
 
     /// Folds one entry.
@@ -75,7 +75,10 @@ impl<'c> Fold<'c> {
             Event::Amended(amended) => self.amended(group, at, committed.entry.at_ms, amended),
             Event::Voided(voided) => self.voided(group, at, committed.entry.at_ms, voided),
             Event::ChildRegistered(registered) => registry::registered(group, at, registered),
-            Event::ChildAccepted(accepted) => adoption::accepted(group, at, accepted),
+            Event::ChildAccepted(accepted) => adoption::accepted(group, at, committed.entry.at_ms, accepted),
+            Event::CatalogueAdopted(adopted) => revisions::adopted(group, committed.entry.at_ms, adopted),
+            Event::ZeroReported(zero) => self.days.zero_reported(group, at, *zero),
+            Event::DaysReceived(received) => received::received(group, at, received),
             Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
             Event::ReportIssued(issued) => report::issued(group, at, &committed.entry, issued),
             Event::Started(started) => {
@@ -89,43 +92,19 @@ impl<'c> Fold<'c> {
                 group.draft.put(keys::start(started.number), prost::Message::encode_to_vec(&start));
                 Ok(())
             }
-            // These say something of the journal; the catalogue's own state is kept beside; and
-            // cells that are held now are in the index.
-            Event::Created(_)
-            | Event::Stopped(_)
-            | Event::CatalogueAdopted(_)
-            | Event::LossAccepted(_)
-            | Event::ZeroReported(_)
-            | Event::DaysReceived(_)
-            | Event::CellsHeld(_) => Ok(()),
+            // These say something of the journal; and cells that are held now are in the index.
+            Event::Created(_) | Event::Stopped(_) | Event::LossAccepted(_) | Event::CellsHeld(_) => Ok(()),
         }
     }
 
     /// Settles what depends on all entries of the group: reported days and conditions.
-    pub fn finish(mut self, group: &mut Group<'_>) -> Result<(), FoldError> {
-        for (day, change) in std::mem::take(&mut self.days) {
-            settle_day(group, day, change)?;
-        }
+    pub fn finish(self, group: &mut Group<'_>) -> Result<(), FoldError> {
+        self.days.settle(group)?;
         if self.conditions_touched {
             conditions::settle(group, self.catalogue)?;
         }
         Ok(())
     }
-}
-
-/// A day is reported while it has at least one live record.
-fn settle_day(group: &mut Group<'_>, day: i32, change: i64) -> Result<(), IndexError> {
-    let before = day_count(&group.draft, day)?;
-    let now = before.saturating_add(change);
-    group.draft.put(keys::day(day), now.to_be_bytes().to_vec());
-    let reported = i64::from(now > 0) - i64::from(before > 0);
-    let cell = own_cell(group, REPORTED, day, Part::default());
-    if reported == 0 { Ok(()) } else { rollup::add_own(group, &cell, reported) }
-}
-
-/// Live records of an event date.
-fn day_count(draft: &Draft<'_>, day: i32) -> Result<i64, IndexError> {
-    Ok(draft.get(&keys::day(day))?.and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes))
 }
 
 /// A cell of the node's own scope.
@@ -136,3 +115,6 @@ fn own_cell(group: &Group<'_>, measure: MeasureId, day: i32, part: Part) -> Cell
 fn misfit(at: Position, reason: impl Into<String>) -> FoldError {
     FoldError::Entry { sequence: at.sequence, reason: reason.into() }
 }
+
+#[cfg(test)]
+mod tests;

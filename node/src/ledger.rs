@@ -5,6 +5,7 @@
 //!
 //! * [`committer`]: the one place that decides what depends on state, in journal order.
 //! * [`children`]: decisions about children: planned, accepted, adopted.
+//! * [`reporting`]: days: zero reports of the unit, and days of its children that are received.
 //! * [`pending`]: what is decided but not yet in the index.
 //! * [`error`]: why something is refused.
 //! * [`read`]: records, alone and in pages.
@@ -14,6 +15,7 @@ pub mod committer;
 pub mod error;
 pub mod pending;
 pub mod read;
+pub mod reporting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -182,6 +184,15 @@ impl Ledgers {
         let (reply, answer) = oneshot::channel();
         let ledger = ledger.to_owned();
         self.ask(Intent::Void { ledger, id, base_revision, reason, actor: actor.to_owned(), reply }, answer).await?
+    }
+
+    /// Says that there was nothing to enter on the days from `from` to `to`, in days since
+    /// 1900-01-01. How many days are reported now and were not before, and the sequence of the
+    /// entry; 0 and 0: all of them were, and nothing was written.
+    pub async fn zero_report(&self, from: i32, to: i32, actor: &str) -> Result<(u32, u64), LedgerError> {
+        reporting::check_days(from, to, self.time.today()).map_err(LedgerError::Form)?;
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::ZeroReport { from, to, actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// Plans a child. True: it had been planned so before.

@@ -223,9 +223,21 @@ impl NodeState {
         self.workers.failed.borrow().clone()
     }
 
+    /// Has what is known of received days journalled now, rather than at the next tick; how many
+    /// days that is. They are written when the committer comes to it.
+    pub async fn stamp(&self) -> usize {
+        let (reply, asked) = oneshot::channel();
+        match self.jobs.send(Job::Stamp(reply)).await {
+            Ok(()) => asked.await.unwrap_or(0),
+            Err(_) => 0,
+        }
+    }
+
     /// Finishes what was begun, checkpoints the index, and notes a clean stop in the journal.
     /// Whoever still uses the ledgers is refused from now on.
     pub async fn stop(self) -> Result<(), JournalError> {
+        // What was received before a long stop is not to be called late after it.
+        self.stamp().await;
         let Self { ledgers, jobs, workers, time, store, .. } = self;
         // Calls that were cut off may hold on to the ledgers: the committer is told.
         ledgers.close().await;
@@ -313,6 +325,7 @@ fn wishes(intents: &mpsc::Sender<Intent>) -> Wishes {
     let intents = intents.downgrade();
     Box::new(move |wish| {
         let intent = match wish {
+            Wish::Stamp(days) => Intent::StampDays(days),
             Wish::Hold(code) => Intent::HoldChild(code),
             Wish::Accept(code, opening) => {
                 let ChildJob::Open { opening: told, .. } = opening.as_ref() else { return false };

@@ -8,14 +8,20 @@
 //! * [`answer`]: rows, totals and coverage of one view. [`rank`]: units placed by an indicator.
 //! * [`coverage`]: what an answer includes. [`reporting`]: who reported when.
 //!   [`standing`]: who is connected, and how old what they sent is.
+//! * [`each_month`]: unit-months: a stock's value in each month of a period, added up.
+//! * [`received`]: which days of a child are stated as received, and which it has reported.
+//! * [`adoption`]: which revision of a measure a question is answered with.
 //! * [`directory`]: the subtree as the feed's directory entries tell it.
 
+pub mod adoption;
 pub mod answer;
 pub mod coverage;
 pub mod directory;
+pub mod each_month;
 pub mod memory;
 pub mod plan;
 pub mod rank;
+pub mod received;
 pub mod reporting;
 pub mod rollup;
 pub mod rows;

@@ -2,10 +2,12 @@
 //! batches, many at a time, and lets readers see each batch whole.
 //!
 //! * [`children`]: who may send, on which stream; what a frame came to.
+//! * [`stamps`]: days of the children that are received, to be journalled.
 //! * [`hold`]: after an unclean stop nothing goes upward until the children are heard.
 
 pub mod children;
 pub mod hold;
+pub mod stamps;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,9 @@ const BATCH_WEIGHT_MAX: usize = 8_192;
 /// How often the writer looks after its holds and checkpoints.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How often received days are journalled: one entry has what came meanwhile.
+const STAMP_EVERY: Duration = Duration::from_secs(2);
+
 /// What the writer is asked to do.
 pub enum Job {
     /// Entries that are on disk, in journal order.
@@ -47,6 +52,8 @@ pub enum Job {
     Accepted(Box<Committed>, Box<ChildJob>),
     /// Put right what an audit found.
     Repair(Box<Repair>),
+    /// Have the days that are received journalled, and say how many they are.
+    Stamp(oneshot::Sender<usize>),
     /// Apply all before this, make it safe, and say so.
     Checkpoint(oneshot::Sender<Result<(), IndexError>>),
 }
@@ -57,7 +64,7 @@ impl Job {
             Self::Entries(entries) => entries.len(),
             Self::Child(job) => children::weight(job),
             Self::Repair(repair) => repair.found.len(),
-            Self::Accepted(..) | Self::Checkpoint(_) => 1,
+            Self::Accepted(..) | Self::Stamp(_) | Self::Checkpoint(_) => 1,
         }
     }
 }
@@ -110,6 +117,8 @@ pub enum Wish {
     Accept(DivisionCode, Box<ChildJob>),
     /// What is held of a child that came back with another journal.
     Hold(DivisionCode),
+    /// Days of children that are received.
+    Stamp(Vec<stored::DayReceived>),
 }
 
 /// Puts a wish to the committer, without waiting for it. False: not now; the wish is dropped
@@ -153,7 +162,7 @@ impl Writer {
         options: WriterOptions,
         wishes: Wishes,
     ) -> Result<Self, IndexError> {
-        let children = Children::read(&store, wishes)?;
+        let children = Children::read(&store, wishes, catalogue.reporting())?;
         let hold = Hold::new(options.hold, !options.rebuilt.is_empty());
         let checkpointed = Arc::new(watch::Sender::new(time.now_ms()));
         Ok(Self {
@@ -192,11 +201,14 @@ impl Writer {
         self.look_after_hold();
         let mut tick = tokio::time::interval(TICK);
         let mut checkpoint = tokio::time::interval(self.checkpoint_every);
+        let mut stamp = tokio::time::interval(STAMP_EVERY);
+        stamp.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 _ = checkpoint.tick() => self.checkpoint()?,
                 _ = tick.tick() => self.look_after_hold(),
+                _ = stamp.tick() => drop(self.children.stamp(&self.store, &self.time)?),
                 job = inbox.own.recv() => match job {
                     Some(first) => self.apply(inbox.gather(first))?,
                     None => return Ok(self.checkpoint()?),
@@ -222,6 +234,10 @@ impl Writer {
             self.checkpoint()?;
         }
         pass.checkpoints.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+        for reply in pass.stamps {
+            // Whoever asked may have gone.
+            let _ = reply.send(self.children.stamp(&self.store, &self.time)?);
+        }
         Ok(())
     }
 
@@ -314,6 +330,10 @@ impl Writer {
                 pass.answers.push(Answer::Mended(repair.reply, mended));
                 Ok(())
             }
+            Job::Stamp(reply) => {
+                pass.stamps.push(reply);
+                Ok(())
+            }
             Job::Checkpoint(reply) => {
                 pass.checkpoints.push(reply);
                 Ok(())
@@ -376,6 +396,7 @@ struct Pass {
     accepted: Vec<DivisionCode>,
     answers: Vec<Answer>,
     checkpoints: Vec<oneshot::Sender<Result<(), IndexError>>>,
+    stamps: Vec<oneshot::Sender<usize>>,
 }
 
 impl Pass {

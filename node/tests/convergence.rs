@@ -19,6 +19,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (leaf.clone(), any::<u8>(), any::<u8>()).prop_map(|(leaf, which, seed)| Act::Amend { leaf, which, seed }),
         1 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, which)| Act::Void { leaf, which }),
         2 => leaf.clone().prop_map(|leaf| Act::Retry { leaf }),
+        2 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, seed)| Act::Zero { leaf, seed }),
         6 => (node.clone(), 0..12_usize).prop_map(|(node, frames)| Act::Push { node, frames }),
         2 => node.clone().prop_map(|node| Act::Cut { node }),
         1 => node.clone().prop_map(|node| Act::Restart { node }),

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 use wuji_proto::v1::ledger_server::Ledger;
 use wuji_proto::v1::{
     AmendRequest, GetRequest, ImportReply, ImportRequest, ListReply, ListRequest, Receipt, Record, RecordState,
-    SubmitRequest, VoidRequest,
+    SubmitRequest, VoidRequest, ZeroReportReply, ZeroReportRequest,
 };
 use wuji_proto::{ParseError, RecordId};
 
@@ -55,12 +55,11 @@ fn receipt(receipt: &ledger::Receipt) -> Receipt {
 
 #[tonic::async_trait]
 impl Ledger for LedgerService {
-    async fn zero_report(
-        &self,
-        request: Request<wuji_proto::v1::ZeroReportRequest>,
-    ) -> Result<Response<wuji_proto::v1::ZeroReportReply>, Status> {
-        self.access.require_operator(&request)?;
-        Err(Status::unimplemented("zero reports"))
+    async fn zero_report(&self, request: Request<ZeroReportRequest>) -> Result<Response<ZeroReportReply>, Status> {
+        let actor = self.access.require_operator(&request)?.to_string();
+        let ZeroReportRequest { from, to } = request.into_inner();
+        let (days, sequence) = self.ledgers.zero_report(from, to, &actor).await.map_err(refusal::ledger)?;
+        Ok(Response::new(ZeroReportReply { days, sequence }))
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<Receipt>, Status> {

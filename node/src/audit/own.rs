@@ -7,9 +7,10 @@ use wuji_proto::{CellKey, DivisionCode, ItemKey, MeasureId, Part, Period, period
 
 use super::found::Found;
 use super::recount::Recount;
-use crate::catalogue::{Catalogue, EXPECTED, REPORTED};
+use crate::catalogue::{ADOPTED, Catalogue, EXPECTED, REPORTED};
 use crate::feed::item::ItemValue;
 use crate::fold::conditions::{self, Deltas};
+use crate::fold::days;
 use crate::index::draft::Draft;
 use crate::index::keys::{self, Link};
 use crate::index::values::{HeldItem, OwnItem};
@@ -38,7 +39,8 @@ impl<'a> Own<'a> {
         for ((measure, day), amount) in &conditions {
             whole.insert(cell(own, *measure, *day).to_bytes(), *amount);
         }
-        for day in recount.days().filter(|day| recount.day(*day) > 0) {
+        let entered = recount.days().filter(|day| recount.day(*day) > 0);
+        for day in entered.chain(days::zero_reports(index)?) {
             whole.insert(cell(own, REPORTED, day).to_bytes(), 1);
         }
         Ok(Self { index, own, recount, conditions, whole })
@@ -125,9 +127,9 @@ impl<'a> Own<'a> {
     }
 }
 
-/// Whether records are all that a measure counts.
+/// Whether records and zero reports are all that a measure counts.
 fn recounted(measure: MeasureId) -> bool {
-    measure != EXPECTED
+    ![EXPECTED, ADOPTED].contains(&measure)
 }
 
 fn cell(own: DivisionCode, measure: MeasureId, day: i32) -> CellKey {

@@ -41,6 +41,8 @@ pub struct Child {
     pub complete_at_ms: i64,
     /// It came back with this journal, and an operator must decide.
     pub waiting: Option<Waiting>,
+    /// The civil day on which its first journal was accepted, days since 1900-01-01.
+    pub connected_from: Option<i32>,
 }
 
 /// A life of a child's journal that is not the accepted one.
@@ -74,6 +76,7 @@ impl Child {
             name: std::mem::take(&mut self.name),
             expected_from: self.expected_from,
             incarnation: Some(incarnation),
+            connected_from: self.connected_from,
             ..Self::default()
         };
     }
@@ -110,6 +113,7 @@ impl From<stored::ChildHead> for Child {
             complete_at_ms: head.complete_at_ms,
             waiting: Incarnation::from_slice(&head.waiting)
                 .map(|incarnation| Waiting { incarnation, shares: head.waiting_shares }),
+            connected_from: head.connected_from,
         }
     }
 }
@@ -135,6 +139,7 @@ impl From<&Child> for stored::ChildHead {
             malformed: child.holding.malformed,
             waiting: child.waiting.map(|waiting| waiting.incarnation.to_bytes().to_vec()).unwrap_or_default(),
             waiting_shares: child.waiting.is_some_and(|waiting| waiting.shares),
+            connected_from: child.connected_from,
         }
     }
 }

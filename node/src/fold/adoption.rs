@@ -4,10 +4,11 @@
 
 use wuji_proto::stored::child_accepted::Mode;
 use wuji_proto::stored::{CellsHeld, ChildAccepted};
-use wuji_proto::{Digest, DivisionCode, Incarnation, Watermark};
+use wuji_proto::{Digest, DivisionCode, Incarnation, ItemKey, Watermark, period};
 
 use super::registry::child_code;
 use super::{FoldError, misfit};
+use crate::catalogue::ADOPTED;
 use crate::feed::child::Child;
 use crate::feed::group::Group;
 use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
@@ -15,13 +16,20 @@ use crate::index::keys::{self, Link};
 use crate::index::values::HeldItem;
 use crate::index::{IndexError, Pair};
 use crate::journal::Position;
-use crate::statistics::rollup::Intake;
+use crate::statistics::rollup::{self, Intake};
+use crate::time::civil_date;
 
-pub(super) fn accepted(group: &mut Group<'_>, at: Position, entry: &ChildAccepted) -> Result<(), FoldError> {
+pub(super) fn accepted(
+    group: &mut Group<'_>,
+    at: Position,
+    at_ms: i64,
+    entry: &ChildAccepted,
+) -> Result<(), FoldError> {
     let code = child_code(at, &entry.code)?;
     let incarnation =
         Incarnation::from_slice(&entry.incarnation).ok_or_else(|| misfit(at, "an incarnation has not 16 bytes"))?;
     let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
+    child.connected_from = child.connected_from.or_else(|| Some(period::days(civil_date(at_ms))));
     match entry.mode() {
         Mode::First => child.accept(incarnation),
         Mode::KeepHistory => {
@@ -35,10 +43,18 @@ pub(super) fn accepted(group: &mut Group<'_>, at: Position, entry: &ChildAccepte
     Ok(())
 }
 
-/// What was held counts on beside the link: no total moves.
+/// What was held counts on beside the link: no total moves. Only what the former life said of
+/// the machine itself goes: the new one says it anew, and the unit would count as two.
 fn keep(group: &mut Group<'_>, code: DivisionCode) -> Result<(), IndexError> {
     for (key, value) in held(group, code)? {
         let Some(item) = keys::parse_held(&key) else { continue };
+        if let Ok(ItemKey::Cell(cell)) = ItemKey::from_bytes(item)
+            && cell.measure == ADOPTED
+        {
+            rollup::take_from_totals(group, code, &cell, HeldItem::from_bytes(&value)?.amount())?;
+            group.draft.remove(key);
+            continue;
+        }
         let kept = keys::kept(code, item);
         let before = group.draft.get(&kept)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?;
         let sum = HeldItem::from_bytes(&value)?.amount().saturating_add(before.map_or(0, |held| held.amount()));

@@ -135,7 +135,7 @@ impl Fold<'_> {
     }
 
     fn count(&mut self, group: &mut Group<'_>, ledger: &str, head: &RecordHead, sign: i64) -> Result<(), FoldError> {
-        *self.days.entry(head.event_date).or_default() += sign;
+        self.days.live(head.event_date, sign);
         self.conditions_touched |= self.catalogue.condition_ledgers().contains(ledger);
         add_contributions(group, self.catalogue, ledger, head, sign, |_| true)?;
         Ok(())

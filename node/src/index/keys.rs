@@ -9,6 +9,8 @@
 //! | `11` | ledger, 0, unique key | the id of the live record that has it |
 //! | `12` | day | how many live records have this event date |
 //! | `13` | | [`FoldedConditions`](wuji_proto::stored::FoldedConditions) |
+//! | `14` | day | a zero report of this day: empty |
+//! | `15` | | [`FoldedMeasures`](wuji_proto::stored::FoldedMeasures) of the catalogue last adopted |
 //! | `20` | item key | own feed item: sequence and value |
 //! | `30` | link, item key | what a link contributes |
 //! | `33` | child code, item key | what counts on of a child's former life |
@@ -26,6 +28,8 @@ const RECORD: u8 = 0x10;
 const UNIQUE: u8 = 0x11;
 const DAY: u8 = 0x12;
 const CONDITIONS: u8 = 0x13;
+const ZERO_DAY: u8 = 0x14;
+const ADOPTED: u8 = 0x15;
 const ITEM: u8 = 0x20;
 const HELD: u8 = 0x30;
 const CHILD: u8 = 0x31;
@@ -120,6 +124,26 @@ pub fn parse_day(key: &[u8]) -> Option<i32> {
 /// What the unit-level conditions contribute.
 pub fn conditions() -> Vec<u8> {
     vec![CONDITIONS]
+}
+
+/// A zero report of one day, in days since 1900-01-01.
+pub fn zero_day(day: i32) -> Vec<u8> {
+    [&[ZERO_DAY][..], &day.to_be_bytes()].concat()
+}
+
+/// The prefix of all zero reports.
+pub fn zero_days() -> Vec<u8> {
+    vec![ZERO_DAY]
+}
+
+/// The day inside the key of a zero report; `None` for another key.
+pub fn parse_zero_day(key: &[u8]) -> Option<i32> {
+    key.strip_prefix(&[ZERO_DAY])?.try_into().ok().map(i32::from_be_bytes)
+}
+
+/// The measures of the catalogue that was last adopted in the journal.
+pub fn adopted() -> Vec<u8> {
+    vec![ADOPTED]
 }
 
 /// An item of the own feed.

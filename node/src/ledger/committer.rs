@@ -64,6 +64,19 @@ pub enum Intent {
         /// The answer.
         reply: Reply<Receipt>,
     },
+    /// Days without anything to enter.
+    ZeroReport {
+        /// Days since 1900-01-01, inclusive; checked.
+        from: i32,
+        /// As `from`.
+        to: i32,
+        /// Who.
+        actor: String,
+        /// Days that are newly reported, and the entry's sequence.
+        reply: Reply<(u32, u64)>,
+    },
+    /// Days of children that are received.
+    StampDays(Vec<stored::DayReceived>),
     /// A planned child.
     RegisterChild {
         /// The child.
@@ -109,6 +122,7 @@ pub enum Intent {
 enum Answer {
     Receipts(oneshot::Sender<Vec<Result<Receipt, LedgerError>>>, Vec<Result<Receipt, LedgerError>>),
     Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
+    ZeroReported(Reply<(u32, u64)>, Result<(u32, u64), LedgerError>),
     Registered(Reply<bool>, Result<bool, LedgerError>),
     Adopted(Reply<(Incarnation, u64)>, Result<(Incarnation, u64), LedgerError>),
     Issued(Reply<i64>, Result<i64, LedgerError>),
@@ -120,6 +134,7 @@ impl Answer {
         match self {
             Self::Receipts(reply, answer) => drop(reply.send(answer)),
             Self::Receipt(reply, answer) => drop(reply.send(answer)),
+            Self::ZeroReported(reply, answer) => drop(reply.send(answer)),
             Self::Registered(reply, answer) => drop(reply.send(answer)),
             Self::Adopted(reply, answer) => drop(reply.send(answer)),
             Self::Issued(reply, answer) => drop(reply.send(answer)),
@@ -134,6 +149,7 @@ impl Answer {
                 Self::Receipts(reply, answers.into_iter().map(|answer| answer.and_then(|_| Err(failed()))).collect())
             }
             Self::Receipt(reply, answer) => Self::Receipt(reply, answer.and_then(|_| Err(failed()))),
+            Self::ZeroReported(reply, answer) => Self::ZeroReported(reply, answer.and_then(|_| Err(failed()))),
             Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
             Self::Adopted(reply, answer) => Self::Adopted(reply, answer.and_then(|_| Err(failed()))),
             Self::Issued(reply, answer) => Self::Issued(reply, answer.and_then(|_| Err(failed()))),
@@ -237,6 +253,17 @@ impl Committer {
                 let answer = self.void(&ledger, id, base_revision, reason, actor, group);
                 group.answers.push(Answer::Receipt(reply, answer));
             }
+            Intent::ZeroReport { from, to, actor, reply } => {
+                self.show_all(group).await;
+                let answer = self.zero_report(from, to, actor, group);
+                group.answers.push(Answer::ZeroReported(reply, answer));
+            }
+            Intent::StampDays(days) => {
+                self.show_all(group).await;
+                if let Err(error) = self.stamp_days(days, group) {
+                    tracing::error!(%error, "days that were received could not be journalled");
+                }
+            }
             Intent::RegisterChild { code, name, expected_from, actor, reply } => {
                 self.show_all(group).await;
                 let answer = self.register(code, &name, expected_from, actor, group);
@@ -271,14 +298,14 @@ impl Committer {
         }
     }
 
-    /// What concerns children is rare and read from the index: it must show all of it.
+    /// What concerns children and days is rare and read from the index: it must show all of it.
     async fn show_all(&mut self, group: &mut Group) {
         self.commit(std::mem::take(group)).await;
         self.store.wait_applied(self.last).await;
     }
 
     /// The sequence and time that the group's next entry will have.
-    fn next(&self, group: &Group) -> (u64, i64) {
+    pub(super) fn next(&self, group: &Group) -> (u64, i64) {
         (self.last + group.entries.len() as u64 + 1, self.time.now_ms())
     }
 

@@ -33,9 +33,11 @@ pub fn adopted(catalogue: &Catalogue) -> CatalogueAdopted {
     }
 }
 
-/// Whether the index was folded by a catalogue of other content.
+/// Whether the index was folded by a catalogue of other content, or does not know of which
+/// adoption in the journal.
 pub fn is_new(index: &dyn Index, catalogue: &Catalogue) -> Result<bool, IndexError> {
-    Ok(folded(index)?.is_none_or(|folded| folded.hash != catalogue.hash()))
+    let folded = folded(index)?.filter(|folded| folded.hash == catalogue.hash());
+    Ok(folded.is_none() || index.get(&keys::adopted())?.is_none())
 }
 
 /// Brings the index to the catalogue's measures, before anything else is folded.

@@ -63,6 +63,16 @@ pub fn add_registry(group: &mut Group<'_>, cell: &CellKey, amount: i64) -> Resul
     add_to_targets(group, cell.scope, cell, amount)
 }
 
+/// Takes what a child's link contributed by a cell out of the own totals.
+pub fn take_from_totals(
+    group: &mut Group<'_>,
+    child: DivisionCode,
+    cell: &CellKey,
+    amount: i64,
+) -> Result<(), IndexError> {
+    add_to_targets(group, child, cell, amount.saturating_neg())
+}
+
 fn add_to_targets(group: &mut Group<'_>, child: DivisionCode, cell: &CellKey, amount: i64) -> Result<(), IndexError> {
     match Targets::of(group.own, child, cell) {
         Some(targets) => targets.each().try_for_each(|target| group.add(target, amount)),

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use wuji_proto::{DivisionCode, Incarnation, Watermark, stored};
 
+use super::stamps::Stamps;
 use super::{Wish, Wishes};
+use crate::catalogue::Reporting;
 use crate::feed::child::{Child, Waiting};
 use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
 use crate::feed::group::Group;
 use crate::feed::heard::Heard;
 use crate::feed::intake::{self, Resent, Verdict};
 use crate::feed::item::ItemHasher;
+use crate::index::draft::Draft;
 use crate::index::{IndexError, keys};
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -72,6 +75,7 @@ pub struct Children {
     /// Ranges that children were asked for again on their present stream.
     resending: BTreeMap<DivisionCode, Resending>,
     heard: Arc<Heard>,
+    stamps: Stamps,
 }
 
 /// Items that one link may hold: several times what a whole city's feed has. Beyond, the
@@ -84,7 +88,7 @@ const WALKS_MAX: usize = 8;
 
 impl Children {
     /// Reads the marks from the index.
-    pub fn read(store: &Store, wishes: Wishes) -> Result<Self, IndexError> {
+    pub fn read(store: &Store, wishes: Wishes, reporting: Reporting) -> Result<Self, IndexError> {
         let mut catching_up = BTreeSet::new();
         let mut safe = BTreeMap::new();
         let prefix = keys::children();
@@ -100,7 +104,8 @@ impl Children {
         })?;
         let (streams, hashers, held, resending) = Default::default();
         let (walking, heard) = (BTreeSet::new(), Arc::default());
-        Ok(Self { wishes, streams, hashers, held, catching_up, applied: safe.clone(), safe, walking, resending, heard })
+        let (stamps, applied) = (Stamps::new(reporting, safe.keys().copied()), safe.clone());
+        Ok(Self { wishes, streams, hashers, held, catching_up, applied, safe, walking, resending, heard, stamps })
     }
 
     /// What the children tell of the units below them.
@@ -135,6 +140,17 @@ impl Children {
         self.safe.clone_from(&self.applied);
     }
 
+    /// Asks for the journalling of days that are received; how many.
+    pub fn stamp(&mut self, store: &Store, time: &NodeTime) -> Result<usize, IndexError> {
+        let days = self.stamps.take_due(&Draft::new(store.index()), time.today())?;
+        let count = days.len();
+        // Not taken: asked again the next time, since what is due stays so until it is stamped.
+        if count > 0 && !(self.wishes)(Wish::Stamp(days)) {
+            tracing::debug!(count, "the committer is busy: received days wait");
+        }
+        Ok(count)
+    }
+
     /// Does a job in the group; its answer waits for the batch.
     pub fn job(
         &mut self,
@@ -146,7 +162,7 @@ impl Children {
         match job {
             ChildJob::Open { opening, stream, reply } => self.open(opening, stream, reply, group, answers)?,
             ChildJob::Frame { child, stream, frame, reply } => {
-                let outcome = self.frame(child, stream, frame, group, time.now_ms(), answers)?;
+                let outcome = self.frame(child, stream, frame, group, time, answers)?;
                 answers.push(Answer::Frame(reply, outcome));
             }
             ChildJob::Resend { child, from, to, reply, done } => {
@@ -245,7 +261,7 @@ impl Children {
         stream: StreamId,
         frame: ChildFrame,
         group: &mut Group<'_>,
-        now_ms: i64,
+        time: &NodeTime,
         answers: &mut Vec<Answer>,
     ) -> Result<FrameOutcome, IndexError> {
         let hasher = self.hashers.get(&code).filter(|_| self.streams.get(&code) == Some(&stream));
@@ -277,10 +293,16 @@ impl Children {
             return Ok(FrameOutcome::Close(Refusal { reason, held: true }));
         }
         let before = child.clone();
+        let named = self.stamps.days_named(code, &frame);
         let verdict = match &mut resending {
             Some(resending) => intake::resent(group, code, &mut child, hasher, frame, &mut resending.range)?,
-            None => intake::apply(group, code, &mut child, hasher, frame, now_ms)?,
+            None => intake::apply(group, code, &mut child, hasher, frame, time.now_ms())?,
         };
+        let today = time.today();
+        self.stamps.look(&group.draft, code, &child, named, today)?;
+        if verdict == (Verdict::Taken { equal: Some(true) }) {
+            self.stamps.complete(&group.draft, code, &child, today)?;
+        }
         if child != before {
             child.write(&mut group.draft, code);
         }

@@ -1,9 +1,10 @@
 //! A small federation of node states: one county, two townships, three workrooms.
 
+mod check;
 mod driver;
 mod records;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,11 @@ use wuji_node::catalogue::Catalogue;
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Env, Workers};
 use wuji_node::feed::exchange::ChildOpening;
-use wuji_node::feed::item::ItemValue;
 use wuji_node::index::sled::SledIndex;
-use wuji_node::index::values::OwnItem;
 use wuji_node::index::{Index, keys};
-use wuji_node::ledger::read::Filter;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::telemetry::Metrics;
-use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, Period, RecordId, period, stored};
+use wuji_proto::{CellKey, Incarnation, RecordId, period, stored};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
 const TREE: [(&str, Option<usize>); 6] = [
@@ -53,6 +51,11 @@ pub enum Act {
     /// The newest submission of a leaf once more, as after a lost answer.
     Retry {
         leaf: usize,
+    },
+    /// A zero report of a leaf.
+    Zero {
+        leaf: usize,
+        seed: u8,
     },
     /// Lets a node's link carry some frames.
     Push {
@@ -113,6 +116,10 @@ pub struct Federation {
     next_record: u8,
     /// Each leaf's newest submission.
     newest: BTreeMap<usize, (RecordId, u8, u8)>,
+    /// Each leaf's days with a zero report.
+    zeros: BTreeMap<usize, BTreeSet<i32>>,
+    /// Days that a leaf has ever reported, in whichever life.
+    ever: BTreeMap<usize, BTreeSet<i32>>,
 }
 
 impl Federation {
@@ -135,8 +142,8 @@ impl Federation {
             };
             units.push(Unit { state: None, driver: Driver::default(), options });
         }
-        let mut federation =
-            Self { directory, catalogue, units, records: BTreeMap::new(), next_record: 0, newest: BTreeMap::new() };
+        let (records, newest, zeros, ever) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut federation = Self { directory, catalogue, units, records, next_record: 0, newest, zeros, ever };
         for node in 0..TREE.len() {
             federation.open(node);
         }
@@ -186,6 +193,7 @@ impl Federation {
             Act::Amend { leaf, which, seed } => self.amend(leaf + FIRST_LEAF, which, seed).await,
             Act::Void { leaf, which } => self.void(leaf + FIRST_LEAF, which).await,
             Act::Retry { leaf } => self.retry(leaf + FIRST_LEAF).await,
+            Act::Zero { leaf, seed } => self.zero(leaf + FIRST_LEAF, seed).await,
             Act::Push { node, frames } => {
                 self.push(node, frames).await;
             }
@@ -261,6 +269,8 @@ impl Federation {
         let submission = ledgers.check("mediation", id, values(seed, self.next_record)).unwrap();
         let receipt = ledgers.submit(vec![submission], "test").await.pop().unwrap().unwrap();
         assert!(!receipt.repeated);
+        let reported = self.reported(node);
+        self.ever.entry(node).or_default().extend(reported);
         self.newest.insert(node, (id, seed, self.next_record));
         self.records.entry(node).or_default().push((id, 1));
     }
@@ -281,7 +291,11 @@ impl Federation {
         let ledgers = self.state(node).ledgers.clone();
         let submission = ledgers.check("mediation", id, values(seed, 100 + which % 100)).unwrap();
         match ledgers.amend(submission, revision, "test").await {
-            Ok(receipt) => self.note(node, id, receipt.revision),
+            Ok(receipt) => {
+                self.note(node, id, receipt.revision);
+                let reported = self.reported(node);
+                self.ever.entry(node).or_default().extend(reported);
+            }
             Err(wuji_node::ledger::LedgerError::NotUnique(_)) => {}
             Err(error) => panic!("{error}"),
         }
@@ -292,6 +306,23 @@ impl Federation {
         let ledgers = self.state(node).ledgers.clone();
         ledgers.void("mediation", id, revision, "entered twice", "test").await.unwrap();
         self.records.get_mut(&node).unwrap().retain(|(other, _)| *other != id);
+    }
+
+    /// A zero report of some days around those of the records.
+    async fn zero(&mut self, node: usize, seed: u8) {
+        let first = period::days(period::date(0).with().year(2016).month(5).day(8).build().unwrap());
+        let from = first + i32::from(seed % 70);
+        let to = from + i32::from(seed % 4);
+        let ledgers = self.state(node).ledgers.clone();
+        let before = self.reported(node);
+        let (days, sequence) = ledgers.zero_report(from, to, "test").await.unwrap();
+        let new: BTreeSet<i32> = (from..=to).filter(|day| !before.contains(day)).collect();
+        assert_eq!(usize::try_from(days).unwrap(), new.len(), "days {from} to {to}");
+        assert_eq!(sequence == 0, new.is_empty());
+        // A day that has entries is left as it is, with whatever zero report it had before.
+        self.zeros.entry(node).or_default().extend(&new);
+        self.ever.entry(node).or_default().extend(&new);
+        assert_eq!(ledgers.zero_report(from, to, "test").await.unwrap(), (0, 0), "a repetition writes nothing");
     }
 
     fn pick(&self, node: usize, which: u8) -> Option<(RecordId, u32)> {
@@ -319,12 +350,26 @@ impl Federation {
             let mut moved = 0;
             for node in (0..TREE.len()).rev() {
                 moved += self.push(node, 500).await;
+                self.stamp(node).await;
             }
             if moved == 0 {
                 return;
             }
         }
         panic!("the federation does not settle");
+    }
+
+    /// Lets a node journal the days of its children that it has received.
+    async fn stamp(&self, node: usize) {
+        for _ in 0..100 {
+            if self.state(node).stamp().await == 0 {
+                return;
+            }
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+        panic!("node {node} does not journal what it has received");
     }
 
     /// How a node would open its link with a journal of this life.
@@ -343,6 +388,7 @@ impl Federation {
         std::fs::remove_dir_all(&self.units[node].options.directory).unwrap();
         self.records.remove(&node);
         self.newest.remove(&node);
+        self.zeros.remove(&node);
         self.open(node);
     }
 
@@ -381,80 +427,6 @@ impl Federation {
             cell.scope == self.units[0].options.code && cell.measure == accepted && cell.part.split == 1
         };
         cells.iter().filter(|(cell, _)| of(cell)).map(|(_, amount)| amount).sum()
-    }
-
-    fn items(&self, node: usize) -> BTreeMap<CellKey, i64> {
-        let mut cells = BTreeMap::new();
-        let prefix = keys::items();
-        let view = self.state(node).store.view();
-        view.index
-            .scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
-                let item = ItemKey::from_bytes(keys::parse_item(key).unwrap()).unwrap();
-                if let (ItemKey::Cell(cell), ItemValue::Amount(amount)) = (item, OwnItem::from_bytes(value)?.value)
-                    && amount != 0
-                {
-                    cells.insert(cell, amount);
-                }
-                Ok(std::ops::ControlFlow::Continue(()))
-            })
-            .unwrap();
-        cells
-    }
-
-    /// Every node's cells are a recount of the live records below it.
-    pub fn check(&self) {
-        for node in 0..TREE.len() {
-            let mut wanted = BTreeMap::new();
-            for leaf in FIRST_LEAF..TREE.len() {
-                for (measure, day, part, amount) in self.recount(leaf) {
-                    for scope in self.scopes_between(node, leaf) {
-                        let own = scope == self.units[node].options.code;
-                        let day = Period::day(period::date(day));
-                        let period = if own { day } else { day.within(wuji_proto::Grain::Month) };
-                        let cell = CellKey { scope, measure, period, part: wuji_proto::Part::clone(&part) };
-                        *wanted.entry(cell).or_insert(0) += amount;
-                    }
-                }
-            }
-            wanted.retain(|_, amount| *amount != 0);
-            let built_in = |cell: &CellKey| cell.measure.number == 3;
-            let mut found = self.items(node);
-            found.retain(|cell, _| !built_in(cell));
-            assert_eq!(found, wanted, "cells of {}", self.units[node].options.code);
-        }
-    }
-
-    /// The units from `node` down to `leaf`; none if the leaf is not below.
-    fn scopes_between(&self, node: usize, leaf: usize) -> Vec<DivisionCode> {
-        let (mut scopes, mut at) = (Vec::new(), leaf);
-        loop {
-            scopes.push(self.units[at].options.code);
-            match TREE[at].1 {
-                _ if at == node => return scopes,
-                Some(parent) => at = parent,
-                None => return Vec::new(),
-            }
-        }
-    }
-
-    /// What the live records of a leaf contribute, counted anew.
-    fn recount(&self, leaf: usize) -> Vec<(wuji_proto::MeasureId, i32, wuji_proto::Part, i64)> {
-        let filter = Filter { voided: Some(false), ..Filter::default() };
-        let (records, more) = self.state(leaf).ledgers.page("mediation", &filter, None, 1_000).unwrap();
-        assert!(!more);
-        let ledger = self.catalogue.ledger("mediation").unwrap();
-        let mut parts = Vec::new();
-        let mut days = std::collections::BTreeSet::new();
-        for record in records {
-            let facts = ledger.facts(&record.values);
-            self.catalogue.contributions("mediation", &facts, record.event_date, &mut |part| {
-                parts.push((part.measure, part.day, part.part, part.amount));
-            });
-            days.insert(record.event_date);
-        }
-        let reported = wuji_node::catalogue::REPORTED;
-        parts.extend(days.into_iter().map(|day| (reported, day, wuji_proto::Part::default(), 1)));
-        parts
     }
 }
 

@@ -106,6 +106,12 @@ impl Cursor {
         self.waiting.len() < self.window
     }
 
+    /// Shows the complete mark once more, if there is one: the parent then knows that the feed is
+    /// whole now, not only when it last changed.
+    pub fn say_again(&mut self) {
+        self.said = None;
+    }
+
     /// Counts a frame that is not of the feed.
     pub fn sent_other(&mut self) {
         self.waiting.push_back(Sent::Other);

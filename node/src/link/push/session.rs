@@ -176,6 +176,9 @@ impl<'a> Session<'a> {
         let units = (self.parts.heard)();
         let standings = units.iter().map(|(code, _, standing)| (*code, *standing)).collect();
         let due = self.told.0.is_none_or(|at| at.elapsed() >= self.heard_every());
+        if due {
+            self.cursor.say_again();
+        }
         if due || self.told.1 != standings {
             let parts = units.chunks(HEARD_UNITS_MAX).map(frame::heard_frame);
             self.heard = if units.is_empty() { [frame::heard_frame(&[])].into() } else { parts.collect() };
