@@ -25,7 +25,7 @@ use tonic::transport::Server;
 use crate::access::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::config::LinkConfig;
 
-pub use accept::{AcceptParts, AcceptService, ChildLink, ChildState, Children};
+pub use accept::{AcceptParts, AcceptService, ChildLink, ChildState, Children, Presence};
 pub use frame::Malformed;
 pub use push::{HeardUnits, PushLink, PushParts, PushStatus};
 

@@ -23,6 +23,7 @@ use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
 use crate::feed::exchange::Refusal;
 use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus};
+use crate::pull::{Answers, Barrier, Desk, Lines, Local};
 use crate::report::Reports;
 use crate::state::{NodeState, StateOptions};
 use crate::status::NodeStatus;
@@ -138,10 +139,25 @@ impl Running {
             metrics: Arc::clone(&metrics),
             version: VERSION.to_owned(),
         });
-        let children = accept.children();
+        let (children, lines) = (accept.children(), accept.lines());
         let status = |parent| Arc::new(NodeStatus::new(config.name.clone(), &state, Arc::clone(&children), parent));
-        let (push, status) = match dial_parent(env, config, &identity)? {
-            None => (None, status(None)),
+        let desk = |parent: Option<Arc<PushStatus>>, status: &Arc<NodeStatus>| {
+            let standings = Arc::<NodeStatus>::clone(status);
+            let (store, ledgers) = (Arc::clone(&state.store), state.ledgers.clone());
+            let local = Local { env: env.clone(), store, ledgers, standings };
+            let (feed, below) = (state.feed(), Arc::<Lines>::clone(&lines));
+            Desk {
+                barrier: Arc::new(Barrier { local: local.clone(), feed, below, parent: parent.clone() }),
+                local,
+                parent,
+            }
+        };
+        let (push, status, desk) = match dial_parent(env, config, &identity)? {
+            None => {
+                let status = status(None);
+                let desk = desk(None, &status);
+                (None, status, desk)
+            }
             Some(dial) => {
                 let heard = status(None);
                 let link = PushLink::new(PushParts {
@@ -157,11 +173,15 @@ impl Running {
                     heard: Box::new(move || heard.heard_units()),
                 });
                 let parent: Arc<PushStatus> = link.status();
+                let status = status(Some(Arc::clone(&parent)));
+                let desk = desk(Some(parent), &status);
+                let answers = Answers { barrier: Arc::clone(&desk.barrier), details: None, audit: None };
+                let link = link.with_answerer(Arc::new(answers));
                 let worker = env.spawn_worker("push", link.run(stopping.clone()))?;
-                (Some(worker), status(Some(parent)))
+                (Some(worker), status, desk)
             }
         };
-        let router = services(env, &config.link, &access, &state, &status, accept).await?;
+        let router = services(env, &config.link, &access, &state, &status, desk, accept).await?;
         let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
         let audit = env.spawn_worker("audit", audit::worker::run(Arc::clone(&state.auditor), stop.subscribe()))?;
         let metrics_page =
@@ -236,6 +256,7 @@ async fn services(
     access: &Access,
     state: &NodeState,
     status: &Arc<NodeStatus>,
+    desk: Desk,
     accept: AcceptService,
 ) -> anyhow::Result<Router> {
     let (access, env) = (access.clone(), env.clone());
@@ -252,7 +273,7 @@ async fn services(
         Arc::<NodeStatus>::clone(status),
     );
     Ok(link::server(config)
-        .add_service(accept.into_server())
+        .add_service(accept.with_desk(desk.clone()).into_server())
         .add_service(v1::ledger_server::LedgerServer::new(LedgerService {
             access: access.clone(),
             env: env.clone(),
@@ -264,11 +285,8 @@ async fn services(
         }))
         .add_service(v1::statistics_server::StatisticsServer::new(StatisticsService {
             access: access.clone(),
-            env: env.clone(),
-            store: Arc::clone(&state.store),
-            ledgers: state.ledgers.clone(),
+            desk,
             auditor: Arc::clone(&state.auditor),
-            standings: Arc::<NodeStatus>::clone(status),
         }))
         .add_service(v1::reports_server::ReportsServer::new(ReportService {
             access: access.clone(),

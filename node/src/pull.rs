@@ -3,14 +3,25 @@
 //!
 //! * [`Ask`]: what is asked. [`Parts`]: the answer, part by part; dropping it cancels the call.
 //! * [`Below`]: the open lines downward, as whoever asks sees them.
-//! * [`Answerer`], [`PartSender`]: the other end, where a node answers its parent.
+//! * [`Lines`]: these over `Federation.Answer`; [`Answering`]: their other end.
+//! * [`Answerer`], [`PartSender`]: with what a node answers its parent; [`Answers`]: all of it.
+//! * [`Barrier`]: every unit of a scope shows its newest figures. [`Local`]: the own view's answers.
+//! * [`Desk`]: what questions of statistics are answered with.
 //!
 //! A call's parts are sent against credit: a slow reader slows down just the call that it
 //! reads. Every hop has its own deadline, a duration, since clocks differ.
 
+mod answering;
+mod answers;
+pub mod barrier;
+mod desk;
 #[cfg(test)]
 pub(crate) mod double;
+mod line;
+mod lines;
+mod local;
 mod part;
+mod tally;
 
 use std::time::Duration;
 
@@ -19,7 +30,14 @@ use wuji_proto::v1::pull_reply::Part;
 use wuji_proto::v1::pull_request;
 use wuji_proto::{DivisionCode, v1};
 
+pub use answering::Answering;
+pub use answers::Answers;
+pub use barrier::Barrier;
+pub use desk::Desk;
+pub use lines::{Lines, Requests};
+pub use local::Local;
 pub use part::{Gone, PartSender, Parts};
+pub use tally::{Reason, UNITS_NAMED_MAX};
 
 /// The size that one part of credit pays for, in bytes: a larger part costs several.
 pub const CREDIT_BYTES: usize = 4 << 10;
@@ -27,8 +45,9 @@ pub const CREDIT_BYTES: usize = 4 << 10;
 /// Credit that a call begins with, and the most that it ever has: 1 MiB may be on the way.
 pub const CREDIT_PARTS_MAX: u32 = 256;
 
-/// The largest part, in bytes.
-pub const PART_BYTES_MAX: usize = CREDIT_PARTS_MAX as usize * CREDIT_BYTES;
+/// The largest part, in bytes: half of what may be on the way, so that credit which is not
+/// yet given back never keeps one from being sent.
+pub const PART_BYTES_MAX: usize = CREDIT_PARTS_MAX as usize / 2 * CREDIT_BYTES;
 
 /// Calls to one child at once; also what a child answers at once.
 pub const CALLS_PER_LINE_MAX: usize = 64;

@@ -11,57 +11,16 @@ use wuji_proto::v1::{self, QueryReply, QueryRequest};
 use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
 use crate::audit::{self, Auditor};
-use crate::env::Env;
-use crate::ledger::Ledgers;
-use crate::statistics::Figures;
-use crate::statistics::answer::{Answer, Asked, QueryError, answer};
-use crate::statistics::rank::rank;
-use crate::statistics::standing::Standings;
-use crate::statistics::warm::warm;
-use crate::store::Store;
+use crate::pull::Desk;
 
 /// The service.
 pub struct StatisticsService {
     /// Who may ask.
     pub access: Access,
-    /// How blocking reads run.
-    pub env: Env,
-    /// The cells.
-    pub store: Arc<Store>,
-    /// What is asked waits for what was acknowledged.
-    pub ledgers: Ledgers,
+    /// What answers.
+    pub desk: Desk,
     /// Audits.
     pub auditor: Arc<Auditor>,
-    /// How the units below stand.
-    pub standings: Arc<dyn Standings>,
-}
-
-impl StatisticsService {
-    /// The answer of this node's own view.
-    async fn answer(&self, question: v1::QueryRequest) -> Result<Answer, Status> {
-        let (store, ledgers) = (Arc::clone(&self.store), self.ledgers.clone());
-        let wanted = question.clone();
-        // Refused questions are refused again below, with everything else that is refused.
-        let warmed = self.env.blocking(move || warm(&wanted, &store, ledgers.catalogue()));
-        drop(warmed.await.ok_or_else(interrupted)?);
-        self.read(move |figures, asked| answer(&question, figures, asked)).await
-    }
-
-    /// Reads from one view that has everything that was acknowledged.
-    async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Figures<'_>, &Asked<'_>) -> Result<T, QueryError> + Send + 'static,
-    ) -> Result<T, Status> {
-        self.ledgers.settled().await;
-        let (store, ledgers, standings) = (Arc::clone(&self.store), self.ledgers.clone(), Arc::clone(&self.standings));
-        let done = self.env.blocking(move || {
-            let now_ms = ledgers.now_ms();
-            let asked = Asked { catalogue: ledgers.catalogue(), now_ms, standings: standings.as_ref() };
-            let view = store.view();
-            work(&view.figures(), &asked)
-        });
-        done.await.ok_or_else(interrupted)?.map_err(|error| refusal::query(&error))
-    }
 }
 
 #[tonic::async_trait]
@@ -71,13 +30,14 @@ impl Statistics for StatisticsService {
     async fn rank(&self, request: Request<v1::RankRequest>) -> Result<Response<v1::RankReply>, Status> {
         self.access.require_operator(&request)?;
         let request = request.into_inner();
-        let ranked = self.read(move |figures, asked| rank(&request, figures, asked)).await?;
-        Ok(Response::new(ranked))
+        let ranked =
+            if request.among_peers { self.desk.among_peers(request).await } else { self.desk.rank(request).await };
+        ranked.map(Response::new)
     }
 
     async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
         self.access.require_operator(&request)?;
-        self.ledgers.settled().await;
+        self.desk.local.ledgers.settled().await;
         Ok(Response::new(audit::deep::stream(Arc::clone(&self.auditor), request.into_inner())))
     }
 
@@ -86,7 +46,17 @@ impl Statistics for StatisticsService {
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Replies<QueryReply>>, Status> {
         self.access.require_operator(&request)?;
         let question = request.into_inner();
-        let answer = self.answer(question).await?;
+        let confirmation = if question.confirmed {
+            self.desk.confirm(&question.scope, question.within_ms, question.units_named).await
+        } else {
+            None
+        };
+        let answered = self.desk.local.answer(question).await.ok_or_else(interrupted)?;
+        let mut answer = answered.map_err(|error| refusal::query(&error))?;
+        if let Some(confirmation) = confirmation {
+            let coverage = answer.end.coverage.get_or_insert_default();
+            coverage.confirmation = Some(confirmation);
+        }
         let (replies, out) = mpsc::channel(REPLIES_MAX);
         tokio::spawn(async move {
             for part in answer.into_parts() {

@@ -14,18 +14,21 @@ use tonic::{Request, Response, Status, Streaming};
 use wuji_proto::v1::federation_server::{Federation, FederationServer};
 use wuji_proto::v1::feed_ack::Ack;
 use wuji_proto::v1::feed_frame::Frame;
+use wuji_proto::v1::pull_reply::Part;
 use wuji_proto::{DivisionCode, v1};
 
 use super::frame::{self, Malformed};
 use super::{MESSAGE_BYTES_MAX, WINDOW_FRAMES_MAX};
 use crate::access::{Access, Refusals};
+use crate::api::refusal;
 use crate::config::LinkConfig;
 use crate::env::Clock;
 use crate::feed::exchange::{ChildJob, ChildOpening, ChildWelcome, Refusal, StreamId};
+use crate::pull::{Desk, Lines, Requests};
 use crate::telemetry::Metrics;
 use stream::Incoming;
 
-pub use children::{ChildLink, ChildState, Children};
+pub use children::{ChildLink, ChildState, Children, Presence};
 
 /// The longest wait for a stream's first frame.
 const OPENING_MAX: Duration = Duration::from_secs(10);
@@ -60,6 +63,8 @@ pub struct AcceptParts {
 /// The gRPC service `Federation`.
 pub struct AcceptService {
     parts: Arc<Parts>,
+    /// Answers children about their peers.
+    desk: Option<Desk>,
     opening_max: Duration,
 }
 
@@ -67,6 +72,7 @@ pub struct AcceptService {
 struct Parts {
     given: AcceptParts,
     children: Arc<Children>,
+    lines: Arc<Lines>,
     next_stream: AtomicU64,
     waiting: Arc<Semaphore>,
 }
@@ -79,8 +85,9 @@ impl AcceptService {
     pub fn new(parts: AcceptParts) -> Self {
         let children = Arc::new(Children::new(Arc::clone(&parts.refusals), Arc::clone(&parts.metrics)));
         let waiting = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        let parts = Parts { given: parts, children, next_stream: AtomicU64::new(1), waiting };
-        Self { parts: Arc::new(parts), opening_max: OPENING_MAX }
+        let lines = Lines::new(Arc::clone(&parts.metrics));
+        let parts = Parts { given: parts, children, lines, next_stream: AtomicU64::new(1), waiting };
+        Self { parts: Arc::new(parts), desk: None, opening_max: OPENING_MAX }
     }
 
     /// With another wait for the first frame; 10 s unless told.
@@ -90,9 +97,21 @@ impl AcceptService {
         self
     }
 
+    /// With what answers children about their peers.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
     /// What is known of each child's line; also closes streams.
     pub fn children(&self) -> Arc<Children> {
         Arc::clone(&self.parts.children)
+    }
+
+    /// The lines over which children can be asked.
+    pub fn lines(&self) -> Arc<Lines> {
+        Arc::clone(&self.parts.lines)
     }
 
     /// For the server, with the limits on messages.
@@ -105,16 +124,37 @@ impl AcceptService {
 
 #[tonic::async_trait]
 impl Federation for AcceptService {
-    type AnswerStream = ReceiverStream<Result<v1::PullRequest, Status>>;
+    type AnswerStream = Requests;
 
-    async fn answer(&self, request: Request<Streaming<v1::PullReply>>) -> Result<Response<Self::AnswerStream>, Status> {
-        self.parts.given.access.caller(&request)?;
-        Err(Status::unimplemented("answer"))
+    async fn answer(&self, request: Request<Streaming<v1::PullReply>>) -> Result<Response<Requests>, Status> {
+        let parts = &self.parts;
+        let caller = parts.given.access.caller(&request)?;
+        let mut replies = request.into_inner();
+        let first = tokio::time::timeout(self.opening_max, replies.message()).await.map_err(|_| {
+            parts.given.metrics.malformed.inc();
+            Status::deadline_exceeded("the line was opened, but its hello did not come")
+        })??;
+        let Some(Part::Hello(hello)) = first.and_then(|reply| reply.part) else {
+            return Err(parts.malformed(&Malformed::Missing("hello")));
+        };
+        let code = hello.code.parse().map_err(|_| parts.malformed(&Malformed::Form("code")))?;
+        parts.given.access.check_unit(&caller, code)?;
+        let presence = parts
+            .children
+            .presence(code)
+            .ok_or_else(|| Status::failed_precondition(format!("{code} pushes nothing here now: open a push first")))?;
+        Ok(Response::new(parts.lines.take_in(code, presence, replies)))
     }
 
     async fn peers(&self, request: Request<v1::RankRequest>) -> Result<Response<v1::RankReply>, Status> {
-        self.parts.given.access.caller(&request)?;
-        Err(Status::unimplemented("peers"))
+        let access = &self.parts.given.access;
+        let caller = access.caller(&request)?;
+        let request = request.into_inner();
+        let child = request.unit.parse().map_err(|error| refusal::argument("unit", &error))?;
+        access.check_unit(&caller, child)?;
+        self.parts.refuse_tier(child)?;
+        let desk = self.desk.as_ref().ok_or_else(|| Status::unimplemented("this node ranks nobody"))?;
+        Ok(Response::new(desk.peers_of(child, request).await?))
     }
 
     type PushStream = Answers;

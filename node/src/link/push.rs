@@ -15,6 +15,7 @@ use crate::access::Dial;
 use crate::config::LinkConfig;
 use crate::env::Entropy;
 use crate::feed::exchange::FeedSource;
+use crate::pull::Answerer;
 use crate::retry::Retry;
 use crate::telemetry::Metrics;
 
@@ -55,6 +56,7 @@ pub struct PushParts {
 pub struct PushLink {
     parts: PushParts,
     status: Arc<PushStatus>,
+    answerer: Option<Arc<dyn Answerer>>,
 }
 
 /// How a session with the parent ended.
@@ -72,7 +74,14 @@ impl PushLink {
     /// Nothing is sent before [`run`](Self::run).
     pub fn new(parts: PushParts) -> Self {
         let status = PushStatus::new(parts.parent, parts.dial.address(), parts.source.now_ms());
-        Self { parts, status: Arc::new(status) }
+        Self { parts, status: Arc::new(status), answerer: None }
+    }
+
+    /// With what the parent is answered when it asks over this node's connection.
+    #[must_use]
+    pub fn with_answerer(mut self, answerer: Arc<dyn Answerer>) -> Self {
+        self.answerer = Some(answerer);
+        self
     }
 
     /// What the link tells of itself; for the status service.
@@ -91,6 +100,7 @@ impl PushLink {
             _ = stop.wait_for(|stop| *stop) => {}
         }
         self.parts.metrics.parent_connected.set(0);
+        self.status.ended();
     }
 
     async fn push_for_ever(&self) {
@@ -100,8 +110,9 @@ impl PushLink {
         let mut retry = Retry::new(first, longest, Arc::clone(&self.parts.entropy));
         loop {
             let began = Instant::now();
-            let end = session::run(&self.parts, &self.status).await;
+            let end = session::run(&self.parts, &self.status, self.answerer.as_ref()).await;
             metrics.parent_connected.set(0);
+            self.status.ended();
             if began.elapsed() >= STEADY_SESSION || self.status.was_equal() {
                 retry.reset();
             }

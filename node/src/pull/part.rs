@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use wuji_proto::v1;
 use wuji_proto::v1::pull_reply::Part;
 
-use super::{CREDIT_PARTS_MAX, PART_BYTES_MAX, cost};
+use super::{CREDIT_BYTES, CREDIT_PARTS_MAX, PART_BYTES_MAX, cost};
 
 /// What the asking end's line is told about one call.
 pub(super) trait Call: Send {
@@ -133,7 +133,7 @@ impl PartSender {
     /// Sends a part, once there is credit for it.
     pub async fn send(&self, part: Part) -> Result<(), Gone> {
         let cost = cost(&part);
-        if cost > CREDIT_PARTS_MAX {
+        if cost as usize * CREDIT_BYTES > PART_BYTES_MAX {
             tracing::error!(call = self.call, most = PART_BYTES_MAX, "a part of an answer is too large to be sent");
             self.close();
             return Err(Gone);

@@ -55,6 +55,14 @@ pub struct Metrics {
     pub audit_differences: Counter,
     /// Differences that an audit put right.
     pub audit_repaired: Counter,
+    /// Children that can be asked.
+    pub pull_lines: Gauge,
+    /// Calls to children whose answers are not complete.
+    pub pull_calls: Gauge,
+    /// Calls of the parent that are being answered.
+    pub pull_answering: Gauge,
+    /// Replies to calls that were over.
+    pub pull_strays: Counter,
     /// Malformed frames and items.
     pub malformed: Counter,
     /// Callers refused for who they are, with or without a certificate.
@@ -93,6 +101,10 @@ impl Metrics {
             audit_totals: named.counter("audit_totals", "Totals compared with their parts in whole passes"),
             audit_differences: named.counter("audit_differences", "Differences that an audit found"),
             audit_repaired: named.counter("audit_repaired", "Differences that an audit put right"),
+            pull_lines: named.gauge("pull_lines", "Children that can be asked"),
+            pull_calls: named.gauge("pull_calls", "Calls to children that are being answered"),
+            pull_answering: named.gauge("pull_answering", "Calls of the parent that are being answered"),
+            pull_strays: named.counter("pull_strays", "Replies to calls that were over"),
             malformed: named.counter("malformed", "Malformed frames and items"),
             refused_callers: named.counter("refused_callers", "Callers refused for who they are"),
             failed_handshakes: named.counter("failed_handshakes", "Connections that ended before their handshake did"),

@@ -35,6 +35,18 @@ struct Child {
     /// Of its newest stream. Weak: the stream ends with the half that answers.
     answers: Option<mpsc::WeakSender<Answer>>,
     closing: Option<watch::Sender<Option<Refusal>>>,
+    /// Dropped when its stream is being closed or has ended.
+    present: Option<watch::Sender<()>>,
+}
+
+/// That the stream of a child which is open now has not ended since.
+pub struct Presence(watch::Receiver<()>);
+
+impl Presence {
+    /// Waits until the stream is being closed or has ended.
+    pub async fn ended(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 /// Whether a child is there.
@@ -141,6 +153,12 @@ impl Children {
         self.known.lock().get(&code).map(|child| child.link.clone())
     }
 
+    /// Where the end of a child's open stream will be told; `None`: it has none.
+    pub fn presence(&self, code: DivisionCode) -> Option<Presence> {
+        let known = self.known.lock();
+        known.get(&code).and_then(|child| child.present.as_ref()).map(|present| Presence(present.subscribe()))
+    }
+
     /// Children with an open stream.
     pub fn connected_codes(&self) -> Vec<DivisionCode> {
         let known = self.known.lock();
@@ -179,14 +197,14 @@ impl Children {
 
     /// Ends a child's stream. It calls again soon, unless `held`.
     pub fn close(&self, code: DivisionCode, refusal: Refusal) {
-        if let Some(child) = self.known.lock().get(&code) {
+        if let Some(child) = self.known.lock().get_mut(&code) {
             child.end(refusal);
         }
     }
 
     /// Ends every stream: each child then shows a complete mark at its next opening.
     pub fn close_all(&self, refusal: &Refusal) {
-        for child in self.known.lock().values() {
+        for child in self.known.lock().values_mut() {
             child.end(refusal.clone());
         }
     }
@@ -213,6 +231,7 @@ impl Children {
         child.end(taken_over);
         child.closing = Some(sender);
         child.answers = Some(answers.downgrade());
+        child.present = Some(watch::Sender::new(()));
         child.link.opened(opening, now_ms);
         child.link.stream = stream;
         self.enter(&mut child.link, ChildState::Connected, "");
@@ -294,6 +313,9 @@ impl Children {
             && child.link.stream == stream
         {
             change(&mut child.link);
+            if child.link.state != ChildState::Connected {
+                child.present = None;
+            }
         }
     }
 }
@@ -315,10 +337,11 @@ impl Streams for Children {
 
 impl Child {
     fn new(opening: &ChildOpening) -> Self {
-        Self { link: ChildLink::new(opening), closing: None, answers: None }
+        Self { link: ChildLink::new(opening), closing: None, answers: None, present: None }
     }
 
-    fn end(&self, refusal: Refusal) {
+    fn end(&mut self, refusal: Refusal) {
+        self.present = None;
         if let Some(closing) = &self.closing {
             closing.send_if_modified(|told| {
                 let first = told.is_none();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -20,6 +21,8 @@ use super::cursor::{Cursor, Next};
 use super::{End, PushParts, PushStatus};
 use crate::access::explain;
 use crate::feed::exchange::{ChildWelcome, FeedSource};
+use crate::pull::{Answerer, Answering};
+use crate::retry::Retry;
 
 /// The longest wait for the parent's welcome. Its writer may have much to do first.
 const WELCOME_MAX: Duration = Duration::from_mins(1);
@@ -28,8 +31,8 @@ const WELCOME_MAX: Duration = Duration::from_mins(1);
 const ACK_BYTES_MAX: usize = 16 << 10;
 
 /// One connection: from dialling to its end.
-pub async fn run(parts: &PushParts, status: &PushStatus) -> End {
-    match Session::open(parts, status).await {
+pub async fn run(parts: &PushParts, status: &PushStatus, answerer: Option<&Arc<dyn Answerer>>) -> End {
+    match Session::open(parts, status, answerer).await {
         Ok(session) => session.push().await.err().unwrap_or(End::Stopped),
         Err(end) => end,
     }
@@ -42,6 +45,8 @@ struct Session<'a> {
     acks: Streaming<v1::FeedAck>,
     /// Kept while the stream lives: with its last handle the connection may close.
     _client: FederationClient<Channel>,
+    /// Answers the parent beside the push; dropping it ends that.
+    _answering: JoinSet<()>,
     cursor: Cursor,
     heard: VecDeque<v1::FeedFrame>,
     /// What was last told of the units below, and when.
@@ -52,9 +57,13 @@ struct Session<'a> {
 const LOOKS_PER_HEARD: u32 = 12;
 
 impl<'a> Session<'a> {
-    async fn open(parts: &'a PushParts, status: &'a PushStatus) -> Result<Self, End> {
+    async fn open(
+        parts: &'a PushParts,
+        status: &'a PushStatus,
+        answerer: Option<&Arc<dyn Answerer>>,
+    ) -> Result<Self, End> {
         let channel = parts.dial.dial().await.map_err(|error| End::Lost(error.reason))?;
-        let mut client = FederationClient::new(channel)
+        let mut client = FederationClient::new(channel.clone())
             .max_decoding_message_size(ACK_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         // Room for a whole window, so sending never waits: what waits is counted by the cursor.
@@ -75,12 +84,15 @@ impl<'a> Session<'a> {
             _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
         };
         let cursor = welcomed_at(parts, status, welcome)?;
+        status.connected_by(channel.clone());
+        let answering = answerer.map(|answerer| answer(parts, answerer, channel)).unwrap_or_default();
         Ok(Self {
             parts,
             status,
             frames,
             acks,
             _client: client,
+            _answering: answering,
             cursor,
             heard: VecDeque::new(),
             told: (None, Vec::new()),
@@ -144,7 +156,11 @@ impl<'a> Session<'a> {
             Some(Some(Ack::Applied(applied))) => {
                 self.cursor.applied(applied.frames).map_err(wrong)?;
                 let held = |mark: Option<v1::Mark>| mark.map_or(Watermark::ZERO, Watermark::from);
-                self.status.applied(held(applied.applied), held(applied.safe), applied.equal);
+                let (here, safe) = (held(applied.applied), held(applied.safe));
+                self.status.applied(here, safe, applied.equal);
+                if !self.cursor.walks() {
+                    self.status.reached(here);
+                }
                 Ok(())
             }
             Some(Some(Ack::Range(answer))) => {
@@ -185,6 +201,17 @@ impl<'a> Session<'a> {
             self.told = (Some(Instant::now()), standings);
         }
     }
+}
+
+/// Answers the parent in a task of its own, so that no question keeps the feed waiting.
+fn answer(parts: &PushParts, answerer: &Arc<dyn Answerer>, channel: Channel) -> JoinSet<()> {
+    let first = Duration::from_millis(parts.config.reconnect_min_ms.into());
+    let longest = Duration::from_millis(parts.config.reconnect_max_ms.into());
+    let retry = Retry::new(first, longest, Arc::clone(&parts.entropy));
+    let (own, metrics) = (parts.source.code(), Arc::clone(&parts.metrics));
+    let mut task = JoinSet::new();
+    task.spawn(Answering { own, answerer: Arc::clone(answerer), metrics }.run(channel, retry));
+    task
 }
 
 fn opening(parts: &PushParts) -> v1::FeedFrame {

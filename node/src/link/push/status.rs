@@ -1,4 +1,6 @@
 use parking_lot::Mutex;
+use tokio::sync::watch;
+use tonic::transport::Channel;
 use wuji_proto::{DivisionCode, Watermark, v1};
 
 /// What the pushing end tells of itself.
@@ -6,6 +8,9 @@ pub struct PushStatus {
     parent: DivisionCode,
     address: String,
     told: Mutex<Told>,
+    /// How far the parent has applied the feed in this session; `None` between sessions.
+    applied: watch::Sender<Option<Watermark>>,
+    channel: Mutex<Option<Channel>>,
 }
 
 #[derive(Clone, Default)]
@@ -43,7 +48,13 @@ enum DigestState {
 impl PushStatus {
     pub(super) fn new(parent: DivisionCode, address: &str, now_ms: i64) -> Self {
         let told = Told { since_ms: now_ms, ..Told::default() };
-        Self { parent, address: address.to_owned(), told: Mutex::new(told) }
+        Self {
+            parent,
+            address: address.to_owned(),
+            told: Mutex::new(told),
+            applied: watch::Sender::new(None),
+            channel: Mutex::new(None),
+        }
     }
 
     /// For the status service. `head` is the newest sequence of the own feed.
@@ -84,6 +95,28 @@ impl PushStatus {
         self.told.lock().state == State::Connected
     }
 
+    /// The parent's code.
+    pub fn parent(&self) -> DivisionCode {
+        self.parent
+    }
+
+    /// How far the parent has told that it applied the feed in this session; `None` while
+    /// there is no session.
+    pub fn watch_applied(&self) -> watch::Receiver<Option<Watermark>> {
+        self.applied.subscribe()
+    }
+
+    /// Whether a walk over the feed is under way: until it is done the parent cannot tell
+    /// how far it has applied it.
+    pub fn walks(&self) -> bool {
+        self.told.lock().walks
+    }
+
+    /// The connection to the parent, while there is a session.
+    pub fn channel(&self) -> Option<Channel> {
+        self.channel.lock().clone()
+    }
+
     /// Whether the parent found its copy equal at the last complete mark of this session.
     pub(super) fn was_equal(&self) -> bool {
         self.told.lock().digest == DigestState::Equal
@@ -94,6 +127,21 @@ impl PushStatus {
         told.enter(State::Connected, String::new(), now_ms);
         told.applied = low;
         told.clock_skew_ms = skew_ms;
+    }
+
+    /// The parent has the feed up to here. Not told in a walk, whose marks tell less.
+    pub(super) fn reached(&self, applied: Watermark) {
+        self.applied.send_replace(Some(applied));
+    }
+
+    pub(super) fn connected_by(&self, channel: Channel) {
+        *self.channel.lock() = Some(channel);
+    }
+
+    /// The session is over.
+    pub(super) fn ended(&self) {
+        self.applied.send_replace(None);
+        *self.channel.lock() = None;
     }
 
     pub(super) fn lost(&self, reason: String, now_ms: i64) {
