@@ -130,7 +130,7 @@ async fn all_steps() {
 }
 
 /// Sends as many parts as it can, and counts them.
-struct Endless(Arc<AtomicU32>);
+pub(crate) struct Endless(pub Arc<AtomicU32>);
 
 #[tonic::async_trait]
 impl Answerer for Endless {

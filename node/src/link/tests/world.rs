@@ -9,6 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 use wuji_proto::v1;
 use wuji_proto::v1::federation_client::FederationClient;
+use wuji_proto::v1::federation_server::{Federation, FederationServer};
 
 use super::feed::FakeFeed;
 use super::writer::FakeWriter;
@@ -18,6 +19,7 @@ use crate::config::LinkConfig;
 use crate::env::Env;
 use crate::feed::exchange::ChildJob;
 use crate::link::{AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus, server};
+use crate::pull::{Answerer, Lines};
 use crate::telemetry::Metrics;
 
 pub const PARENT: &str = "3711";
@@ -28,6 +30,7 @@ pub struct World {
     pub writer: FakeWriter,
     pub jobs: mpsc::Sender<ChildJob>,
     pub children: Arc<Children>,
+    pub lines: Arc<Lines>,
     pub metrics: Arc<Metrics>,
     pub config: LinkConfig,
     pub wire: Wire,
@@ -52,6 +55,14 @@ impl World {
     }
 
     pub async fn with(config: LinkConfig) -> Self {
+        Self::around(config, AcceptService::into_server).await
+    }
+
+    /// With a service of the test's own around the parent's end.
+    pub async fn around<F: Federation>(
+        config: LinkConfig,
+        around: impl FnOnce(AcceptService) -> FederationServer<F>,
+    ) -> Self {
         let authority = Authority::new();
         let (writer, metrics, refusals) = (FakeWriter::default(), Metrics::new(), Arc::new(Refusals::default()));
         let own = PARENT.parse().unwrap();
@@ -67,13 +78,13 @@ impl World {
             version: "0.1.0".to_owned(),
         })
         .with_opening_deadline(Duration::from_millis(300));
-        let children = service.children();
+        let (children, lines) = (service.children(), service.lines());
         let tls = authority.identity(&["3711.unit.wuji"]).server_config(Env::production().clock, refusals).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listener = TlsListener::new(listener, tls, Arc::clone(&metrics)).unwrap();
         let wire = Wire::to(listener.address().to_string()).await;
-        tokio::spawn(server(&config).add_service(service.into_server()).serve_with_incoming(listener));
-        Self { authority, writer, jobs, children, metrics, config, wire }
+        tokio::spawn(server(&config).add_service(around(service)).serve_with_incoming(listener));
+        Self { authority, writer, jobs, children, lines, metrics, config, wire }
     }
 
     pub fn dial(&self, identity: &Identity) -> TlsDial {
@@ -87,6 +98,21 @@ impl World {
     }
 
     pub fn child_named(&self, feed: &Arc<FakeFeed>, names: &[&str], heard: Vec<(&'static str, u32, u32)>) -> Child {
+        self.start(feed, names, heard, None)
+    }
+
+    /// A child that answers when it is asked.
+    pub fn answering_child(&self, feed: &Arc<FakeFeed>, answerer: Arc<dyn Answerer>) -> Child {
+        self.start(feed, &["371122.unit.wuji"], Vec::new(), Some(answerer))
+    }
+
+    fn start(
+        &self,
+        feed: &Arc<FakeFeed>,
+        names: &[&str],
+        heard: Vec<(&'static str, u32, u32)>,
+        answerer: Option<Arc<dyn Answerer>>,
+    ) -> Child {
         let metrics = Metrics::new();
         let link = PushLink::new(PushParts {
             source: Arc::clone(feed) as _,
@@ -102,6 +128,10 @@ impl World {
                 heard.iter().map(|(code, at, state)| (code.parse().unwrap(), *at, *state)).collect()
             }),
         });
+        let link = match answerer {
+            Some(answerer) => link.with_answerer(answerer),
+            None => link,
+        };
         let (stop, stopping) = watch::channel(false);
         let status = link.status();
         Child { status, metrics, stop, running: tokio::spawn(link.run(stopping)) }
