@@ -146,6 +146,18 @@ impl Federation {
         self.running(code).await?.kill().await
     }
 
+    /// Stops a node where it stands with SIGSTOP: its lines stay open and silent.
+    pub async fn pause(&self, code: &str) -> anyhow::Result<()> {
+        let node = self.unit(code)?.node.lock().await;
+        node.as_ref().with_context(|| format!("{code} is not running"))?.pause().await
+    }
+
+    /// Lets a node go on that was paused.
+    pub async fn resume(&self, code: &str) -> anyhow::Result<()> {
+        let node = self.unit(code)?.node.lock().await;
+        node.as_ref().with_context(|| format!("{code} is not running"))?.resume().await
+    }
+
     /// Asks a node to stop with SIGTERM, and waits until it has.
     pub async fn stop(&self, code: &str) -> anyhow::Result<ExitStatus> {
         self.running(code).await?.stop().await

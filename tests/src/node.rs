@@ -54,11 +54,26 @@ impl Node {
         Ok(self.child.kill().await?)
     }
 
+    /// Stops it where it stands (SIGSTOP); its lines stay open and silent.
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        self.signal("-STOP").await
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub async fn resume(&self) -> anyhow::Result<()> {
+        self.signal("-CONT").await
+    }
+
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let id = self.child.id().ok_or_else(|| anyhow!("the node has ended before it was sent {signal}"))?;
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await.context("running kill")?;
+        ensure!(sent.success(), "sending {signal} to {id}: {sent}");
+        Ok(())
+    }
+
     /// Asks it to stop, and waits until it has.
     pub async fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().ok_or_else(|| anyhow!("the node has ended before it was asked to"))?;
-        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.context("running kill")?;
-        ensure!(asked.success(), "sending SIGTERM to {id}: {asked}");
+        self.signal("-TERM").await?;
         Ok(timeout(wait::LONGEST, self.child.wait()).await.context("waiting for the node's end after SIGTERM")??)
     }
 }

@@ -149,6 +149,9 @@ async fn each_end_keeps_the_deadline_by_itself() {
     assert_eq!(parts.only().await.unwrap_err().code(), Code::DeadlineExceeded);
 
     // And where the child never stops, the parent does not wait.
+    let world = World::new().await;
+    let pushing = world.child(&FakeFeed::new(CHILD));
+    eventually("it pushes", || pushing.status.is_connected()).await;
     let (_replies, _requests) = raw_line(&world).await;
     let parts = world.lines.ask(child(), question(), Duration::from_millis(100));
     assert_eq!(parts.only().await.unwrap_err().code(), Code::DeadlineExceeded);
