@@ -22,6 +22,8 @@ mod lines;
 mod local;
 mod part;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
