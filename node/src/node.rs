@@ -140,6 +140,8 @@ impl Running {
             version: VERSION.to_owned(),
         });
         let (children, lines) = (accept.children(), accept.lines());
+        let (below, streams) = (Arc::<Lines>::clone(&lines), Arc::<Children>::clone(&children));
+        state.auditor.connect(audit::Lines { below, streams });
         let status = |parent| Arc::new(NodeStatus::new(config.name.clone(), &state, Arc::clone(&children), parent));
         let desk = |parent: Option<Arc<PushStatus>>, status: &Arc<NodeStatus>| {
             let standings = Arc::<NodeStatus>::clone(status);
@@ -175,7 +177,8 @@ impl Running {
                 let parent: Arc<PushStatus> = link.status();
                 let status = status(Some(Arc::clone(&parent)));
                 let desk = desk(Some(parent), &status);
-                let answers = Answers { barrier: Arc::clone(&desk.barrier), details: None, audit: None };
+                let auditor = Arc::clone(&state.auditor);
+                let answers = Answers { barrier: Arc::clone(&desk.barrier), auditor, details: None };
                 let link = link.with_answerer(Arc::new(answers));
                 let worker = env.spawn_worker("push", link.run(stopping.clone()))?;
                 (Some(worker), status, desk)

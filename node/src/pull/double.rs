@@ -110,7 +110,10 @@ pub(crate) fn ask_directly(answerer: Arc<dyn Answerer>, ask: Ask, within: Durati
             answered = answered => match answered {
                 Ok(Ok(())) => Part::End(v1::PullEnd {}),
                 Ok(Err(status)) => Part::Error(v1::PullError { code: status.code() as i32, message: status.message().to_owned() }),
-                Err(_) => return,
+                Err(_) => Part::Error(v1::PullError {
+                    code: tonic::Code::DeadlineExceeded as i32,
+                    message: String::new(),
+                }),
             },
             () = relay => return,
         };

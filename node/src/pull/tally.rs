@@ -6,10 +6,11 @@ use wuji_proto::{DivisionCode, v1};
 use crate::statistics::directory::Directory;
 
 /// Units that are named in one confirmation; the others are counted.
-pub const UNITS_NAMED_MAX: usize = 1_000;
+/// With the longest names and reasons they fit into one part of an answer.
+pub const UNITS_NAMED_MAX: usize = 500;
 
 /// The longest reason that is passed on, in characters.
-const REASON_CHARACTERS_MAX: usize = 300;
+const REASON_CHARACTERS_MAX: usize = 150;
 
 /// The words for how an unconfirmed unit stands; see `AbsentUnit`.
 const STATES: [&str; 8] = ["planned", "absent", "held", "catching-up", "re-syncing", "unknown", "late", "not-reported"];

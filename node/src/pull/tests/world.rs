@@ -107,7 +107,8 @@ impl TestNode {
         tokio::spawn(server(&config).add_service(service).serve_with_incoming(listener));
         let (stop, stopping) = watch::channel(false);
         if let Some(link) = link {
-            let answers = Answers { barrier: Arc::clone(&desk.barrier), details: None, audit: None };
+            let answers =
+                Answers { barrier: Arc::clone(&desk.barrier), auditor: Arc::clone(&state.auditor), details: None };
             tokio::spawn(link.with_answerer(Arc::new(answers)).run(stopping));
         }
         let node = Self { code, state, desk, children, address, stop, _directory: directory };
