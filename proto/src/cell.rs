@@ -63,7 +63,7 @@ impl ItemKey {
 
     /// Reads the stored form; every form but the one that [`to_bytes`](Self::to_bytes) makes is refused.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ParseError> {
-        parse(bytes).filter(|key| key.to_bytes() == bytes).ok_or_else(|| {
+        parse(bytes).ok_or_else(|| {
             ParseError::new(
                 "feed item key",
                 &bytes.escape_ascii().to_string(),
@@ -120,6 +120,9 @@ impl CellKey {
     pub fn split_part(rest: &[u8]) -> Option<(Period, u8, impl Iterator<Item = &str>)> {
         let (period, rest) = rest.split_first_chunk::<PERIOD_KEY_BYTES>()?;
         let (split, words) = rest.split_first()?;
+        if *split == 0 && !words.is_empty() {
+            return None;
+        }
         let words = std::str::from_utf8(words).ok()?;
         let words = (*split > 0).then(|| words.split(WORD_END)).into_iter().flatten();
         Some((Period::from_key(*period)?, *split, words))
@@ -131,6 +134,8 @@ impl CellKey {
     }
 }
 
+/// Each part has one form only, so nothing need be written again to be compared: codes and
+/// periods refuse any other, the words are as they stand, and an undivided measure has none.
 fn parse(bytes: &[u8]) -> Option<ItemKey> {
     if bytes.len() > ITEM_KEY_BYTES_MAX {
         return None;

@@ -72,12 +72,26 @@ impl DivisionCode {
 
     /// The inverse of [`to_key`](Self::to_key); `None` for bytes that no code has.
     pub fn from_key(key: [u8; CODE_KEY_BYTES]) -> Option<Self> {
+        let mut digits = [0; DIGITS_MAX];
         let nibbles = key.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        let text: String = nibbles.clone().take_while(|n| *n != 0).map(|n| char::from(b'0' + n - 1)).collect();
-        if nibbles.skip(text.len()).any(|n| n != 0) {
-            return None;
+        for (digit, nibble) in digits.iter_mut().zip(nibbles) {
+            *digit = if nibble == 0 { 0 } else { b'0' + nibble - 1 };
         }
-        text.parse().ok()
+        let code = Self { digits };
+        // Keys are read by the hundred thousand: a code that is its own short form needs no
+        // second look at its text.
+        code.is_short_form().then_some(code)
+    }
+
+    /// Whether the digits are what [`from_str`](Self::from_str) would make of them.
+    fn is_short_form(self) -> bool {
+        let length = self.digits.iter().position(|digit| *digit == 0).unwrap_or(DIGITS_MAX);
+        let (text, behind) = self.digits.split_at(length);
+        text.first().is_some_and(|digit| *digit != b'0')
+            && text.iter().all(u8::is_ascii_digit)
+            && behind.iter().all(|digit| *digit == 0)
+            && Tier::of_digits(length).is_some()
+            && (length < DIGITS_MAX || !text.ends_with(b"000"))
     }
 }
 
@@ -189,6 +203,21 @@ mod tests {
             if let Some(code) = DivisionCode::from_key(key) {
                 prop_assert_eq!(code.to_key(), key);
             }
+        }
+
+        #[test]
+        fn a_key_is_read_just_where_its_digits_are_a_short_form(
+            nibbles in prop::collection::vec(prop_oneof![4 => Just(1_u8), 4 => 2..11_u8, 1 => 0..16_u8], 12),
+            digits in 0..13_usize,
+        ) {
+            let nibbles: Vec<u8> = (0..12).map(|at| if at < digits { nibbles[at] } else { 0 }).collect();
+            let mut key = [0; CODE_KEY_BYTES];
+            for (byte, pair) in key.iter_mut().zip(nibbles.chunks(2)) {
+                *byte = pair[0] << 4 | pair[1];
+            }
+            let text: String = nibbles.iter().take_while(|n| **n != 0).map(|n| char::from(b'0' + n - 1)).collect();
+            let wanted = text.parse::<DivisionCode>().ok().filter(|code| code.to_key() == key);
+            prop_assert_eq!(DivisionCode::from_key(key), wanted);
         }
     }
 
