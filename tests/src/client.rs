@@ -37,6 +37,17 @@ impl Client {
         certificates: &Path,
         authority: &Path,
     ) -> anyhow::Result<Self> {
+        Self::patient(code, address, certificates, authority, CALL_MAX)
+    }
+
+    /// As [`new`](Self::new), waiting so long for an answer to begin.
+    pub fn patient(
+        code: DivisionCode,
+        address: std::net::SocketAddr,
+        certificates: &Path,
+        authority: &Path,
+        call_max: Duration,
+    ) -> anyhow::Result<Self> {
         let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
         let operator = certificates.join(Role::Operator.file_stem(code));
         let identity =
@@ -45,7 +56,7 @@ impl Client {
             .ca_certificate(Certificate::from_pem(read(authority)?))
             .identity(identity)
             .domain_name(Role::Node.dns_name(code));
-        let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?.timeout(CALL_MAX);
+        let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?.timeout(call_max);
         Ok(Self { code, channel: endpoint.connect_lazy() })
     }
 

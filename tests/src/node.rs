@@ -31,7 +31,12 @@ pub struct Refused {
 impl Node {
     /// Starts the node of a directory and waits until it serves; an error if it does not.
     pub async fn start(directory: &Path) -> anyhow::Result<Self> {
-        let mut child = spawn(directory, &directory.join("node.log"))?;
+        Self::start_program(&program::node()?, directory).await
+    }
+
+    /// As [`start`](Self::start), of another build of the program.
+    pub async fn start_program(program: &Path, directory: &Path) -> anyhow::Result<Self> {
+        let mut child = spawn(program, directory, &directory.join("node.log"))?;
         match ready(&mut child).await? {
             Some(address) => Ok(Self { child, address }),
             None => bail!("the node did not start: {}", tail(&directory.join("node.log"))),
@@ -41,12 +46,17 @@ impl Node {
     /// Starts a node that must refuse to serve.
     pub async fn refused(directory: &Path) -> anyhow::Result<Refused> {
         let log = directory.join("refused.log");
-        let mut child = spawn(directory, &log)?;
+        let mut child = spawn(&program::node()?, directory, &log)?;
         ensure!(ready(&mut child).await?.is_none(), "the node in {} serves, and should not", directory.display());
         let status = timeout(wait::LONGEST, child.wait()).await.context("waiting for a refused node's end")??;
         let words = std::fs::read_to_string(&log)?;
         std::fs::remove_file(&log)?;
         Ok(Refused { status, words })
+    }
+
+    /// Its process id; an error once it has ended.
+    pub fn id(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the node has ended")
     }
 
     /// As a power cut would (but for the page cache): no handler runs.
@@ -78,9 +88,9 @@ impl Node {
     }
 }
 
-fn spawn(directory: &Path, log: &Path) -> anyhow::Result<Child> {
+fn spawn(program: &Path, directory: &Path, log: &Path) -> anyhow::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log).context("opening the node's log")?;
-    Command::new(program::node()?)
+    Command::new(program)
         .arg("--config")
         .arg(directory.join("node.toml"))
         // So that no node outlives its test, however that ends.

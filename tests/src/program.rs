@@ -2,7 +2,7 @@
 //! target directory and with the same profile, so that `cargo test` alone is enough and a
 //! stale binary is never tested.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -20,8 +20,10 @@ pub fn node() -> anyhow::Result<PathBuf> {
 
 fn build() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe().context("finding the test's own file")?;
-    // TARGET/PROFILE/deps/federation-0123456789abcdef
-    let directory = test.parent().and_then(Path::parent).context("the test lies in no target directory")?;
+    // TARGET/PROFILE/deps/federation-0123456789abcdef, or TARGET/PROFILE/wuji-bench
+    let beside = test.parent().context("the test lies in no directory")?;
+    let directory = if beside.ends_with("deps") { beside.parent() } else { Some(beside) };
+    let directory = directory.context("the test lies in no target directory")?;
     let target = directory.parent().context("the test lies in no target directory")?;
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
