@@ -2,9 +2,9 @@
 //! ratio as its catalogue wants it shown, and changes against another period.
 
 use serde_json::{Value, json};
-use wuji_proto::AMOUNT_MAX;
 use wuji_proto::v1::figure::Kind as Wire;
 use wuji_proto::v1::{self, CatalogueReply, Figure};
+use wuji_proto::{AMOUNT_MAX, Grain, Period};
 
 use crate::output::{Cell, Column, Kind, Show, number};
 
@@ -94,6 +94,26 @@ impl Look {
     }
 }
 
+/// The time of an answer as people write it: `2016-08` where it is just that month, otherwise
+/// its first and last month or day.
+pub fn span(from: &str, to: &str) -> String {
+    let (Ok(first), Ok(last)) = (from.parse::<Period>(), to.parse::<Period>()) else {
+        return if from == to { from.to_owned() } else { format!("{from} – {to}") };
+    };
+    let (first, last) = (first.first_day(), last.last_day());
+    let both = |grain| (Period::of(first, grain), Period::of(last, grain));
+    let whole = |grain: Grain| {
+        let (begins, ends) = both(grain);
+        begins.first_day() == first && ends.last_day() == last
+    };
+    let one = [Grain::Day, Grain::Week, Grain::Month, Grain::Quarter, Grain::HalfYear, Grain::Year];
+    if let Some(grain) = one.into_iter().find(|grain| whole(*grain) && both(*grain).0 == both(*grain).1) {
+        return both(grain).0.to_string();
+    }
+    let (begins, ends) = both(if whole(Grain::Month) { Grain::Month } else { Grain::Day });
+    format!("{begins} – {ends}")
+}
+
 /// A figure, exact: an integer, or `{"numerator", "denominator"}`.
 pub fn json(figure: &Figure) -> Value {
     match &figure.kind {
@@ -106,4 +126,26 @@ pub fn json(figure: &Figure) -> Value {
 /// Figures by the ids of their columns.
 pub fn json_by_id(columns: &[v1::Column], figures: &[Figure]) -> Value {
     columns.iter().zip(figures).map(|(column, figure)| (column.id.clone(), json(figure))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_the_period_that_they_are() {
+        for (from, to, shown) in [
+            ("2016-08-01", "2016-08-31", "2016-08"),
+            ("2016-08", "2016-08", "2016-08"),
+            ("2016-08-15", "2016-08-15", "2016-08-15"),
+            ("2016-08-15", "2016-08-21", "2016-W33"),
+            ("2016-07-01", "2016-09-30", "2016-Q3"),
+            ("2016-01-01", "2016-12-31", "2016"),
+            ("2016-01-01", "2016-08-31", "2016-01 – 2016-08"),
+            ("2016-08-15", "2016-09-30", "2016-08-15 – 2016-09-30"),
+            ("then", "now", "then – now"),
+        ] {
+            assert_eq!(span(from, to), shown);
+        }
+    }
 }

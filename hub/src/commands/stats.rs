@@ -75,8 +75,9 @@ pub async fn run(args: StatsArgs, global: &Global) -> anyhow::Result<ExitCode> {
         return Err(UsageError(listed(&catalogue)).into());
     }
     let request = question.request(&catalogue)?;
+    let wanted = print::Wanted { all_units: question.all_units, confirmed: request.confirmed };
     let mut answer = ask::Answer::begin(&client, request, &catalogue).await?;
-    let mut printer = print::Printer::new(answer.head.clone(), &catalogue, global.output(), question.all_units)?;
+    let mut printer = print::Printer::new(answer.head.clone(), &catalogue, global.output(), wanted)?;
     while let Some(row) = answer.row().await? {
         printer.row(&row)?;
     }

@@ -184,6 +184,17 @@ fn wrong_questions_are_told_what_to_write_instead() {
 }
 
 #[test]
+fn what_a_barrier_came_to_is_told_and_so_is_that_there_was_none() {
+    let dir = Dir::new();
+    let confirmed = ["受理", "--consistency", "confirmed"];
+    let none = stats(&dir, &confirmed);
+    assert!(none.ends_with("not confirmed: the node asked nobody below\n"), "{none}");
+    dir.fake.0.lock().tells_everything = true;
+    let told = stats(&dir, &confirmed);
+    assert!(told.contains("confirmed: 11 units in 1.2s") && !told.contains("nobody below"), "{told}");
+}
+
+#[test]
 fn a_unit_that_is_not_there_is_not_found() {
     let said = Dir::new().wuji(&["stats", "-m", "mediation.accepted", "--scope", "42"]);
     assert_eq!(said.code, 5, "{}", said.err);

@@ -22,8 +22,8 @@ pub fn all(reply: &RankReply, look: &Look, all_units: bool, output: Output) -> i
 }
 
 fn screen(reply: &RankReply, look: &Look, all_units: bool, colour: bool) -> String {
-    let span = |from: &str, to: &str| if from == to { from.to_owned() } else { format!("{from} – {to}") };
-    let (time, against) = (span(&reply.from, &reply.to), span(&reply.against_from, &reply.against_to));
+    let time = figures::span(&reply.from, &reply.to);
+    let against = figures::span(&reply.against_from, &reply.against_to);
     let (name, scope, tier) = (&reply.scope_name, &reply.scope, &reply.tier);
     let mut said = harmless(&format!("{name} {scope} · {tier} · {} · {time} · against {against}", look.title));
     let placed = number::grouped(reply.placed.into());

@@ -6,13 +6,14 @@ use std::fmt::Write;
 use wuji_proto::v1::{Adjustment, QueryEnd, QueryHead};
 
 use super::layout::Layout;
+use super::print::Wanted;
 use crate::clock;
 use crate::coverage;
 use crate::figures::Look;
 use crate::output::harmless;
 
-/// The lines; `all_units`: every unit that the node named.
-pub fn shown(head: &QueryHead, layout: &Layout, end: &QueryEnd, all_units: bool) -> String {
+/// The lines.
+pub fn shown(head: &QueryHead, layout: &Layout, end: &QueryEnd, wanted: Wanted) -> String {
     let mut text = String::new();
     for (look, amount) in layout.looks.iter().zip(&end.in_transit).filter(|(_, figure)| !figure.is_zero()) {
         let (title, shown) = (&look.title, in_transit(look, amount));
@@ -30,7 +31,10 @@ pub fn shown(head: &QueryHead, layout: &Layout, end: &QueryEnd, all_units: bool)
         text += "note: answered by units below, each from what it held when it was asked\n";
     }
     if let Some(coverage) = &end.coverage {
-        text += &coverage::shown(coverage, all_units);
+        text += &coverage::shown(coverage, wanted.all_units);
+        if wanted.confirmed && coverage.confirmation.is_none() {
+            text += "not confirmed: the node asked nobody below\n";
+        }
     }
     text
 }

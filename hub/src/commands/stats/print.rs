@@ -6,6 +6,7 @@ use wuji_proto::v1::{CatalogueReply, QueryEnd, QueryHead, QueryRow};
 
 use super::layout::Layout;
 use super::{footer, json};
+use crate::figures;
 use crate::output::json::Stream;
 use crate::output::{Format, Output, Sheet, csv, harmless, table};
 
@@ -13,11 +14,20 @@ use crate::output::{Format, Output, Sheet, csv, harmless, table};
 /// long answer is neither held nor waited for.
 const TABLE_BLOCK_ROWS: usize = 5_000;
 
+/// What was asked of what an answer includes.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Every absent and missing unit is named.
+    pub all_units: bool,
+    /// Confirmed figures.
+    pub confirmed: bool,
+}
+
 /// An answer on its way to stdout.
 pub struct Printer {
     head: QueryHead,
     layout: Layout,
-    all_units: bool,
+    wanted: Wanted,
     sink: Sink,
 }
 
@@ -28,8 +38,8 @@ enum Sink {
 }
 
 impl Printer {
-    /// Begins with the answer's head; `all_units`: every absent and missing unit is named.
-    pub fn new(head: QueryHead, catalogue: &CatalogueReply, output: Output, all_units: bool) -> io::Result<Self> {
+    /// Begins with the answer's head.
+    pub fn new(head: QueryHead, catalogue: &CatalogueReply, output: Output, wanted: Wanted) -> io::Result<Self> {
         let layout = Layout::new(&head, catalogue);
         let sink = match output.format {
             Format::Table => {
@@ -40,7 +50,7 @@ impl Printer {
             Format::Csv => Sink::Csv(Box::new(csv::Rows::new(&layout.csv(), io::stdout())?)),
             Format::Json => Sink::Json(Stream::new(&json::head(&head), "rows", io::BufWriter::new(io::stdout()))?),
         };
-        Ok(Self { head, layout, all_units, sink })
+        Ok(Self { head, layout, wanted, sink })
     }
 
     /// Takes a row.
@@ -61,7 +71,7 @@ impl Printer {
 
     /// Ends with totals and coverage.
     pub fn end(self, end: &QueryEnd) -> io::Result<()> {
-        let footer = || footer::shown(&self.head, &self.layout, end, self.all_units);
+        let footer = || footer::shown(&self.head, &self.layout, end, self.wanted);
         match self.sink {
             Sink::Json(stream) => stream.finish(&json::end(&self.head, end)),
             Sink::Csv(rows) => {
@@ -85,6 +95,6 @@ pub fn print(text: &str) -> io::Result<()> {
 }
 
 fn heading(head: &QueryHead) -> String {
-    let period = if head.from == head.to { head.from.clone() } else { format!("{} – {}", head.from, head.to) };
+    let period = figures::span(&head.from, &head.to);
     harmless(&format!("{} {} · {period} · catalogue {}", head.scope_name, head.scope, head.catalogue_version)) + "\n\n"
 }

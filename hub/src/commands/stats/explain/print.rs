@@ -30,7 +30,7 @@ pub fn all(definition: &Definition<'_>, parts: &Parts, all_units: bool, output: 
 
 fn screen(definition: &Definition<'_>, parts: &Parts, all_units: bool, colour: bool) -> String {
     let (head, look) = (&parts.head, &parts.look);
-    let time = if head.from == head.to { head.from.clone() } else { format!("{} – {}", head.from, head.to) };
+    let time = figures::span(&head.from, &head.to);
     let tables = Some(about(definition)).into_iter().chain(definition.measures.iter().map(about_measure));
     let tables = tables.filter(|pairs| !pairs.is_empty()).map(|pairs| table::pairs(&pairs, colour) + "\n");
     let mut text: String = tables.collect();
