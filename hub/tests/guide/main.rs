@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const GUIDES: [(&str, &str); 2] = [
     ("statistics.md", include_str!("../../../docs/guide/statistics.md")),
@@ -20,6 +20,8 @@ const UP: &str = "Ctrl-C stops everything";
 
 /// The longest wait for the federation to start, to come to rest, or to stop.
 const WAIT_SECONDS_MAX: u64 = 180;
+
+const TRIES_EACH_SECOND: u64 = 20;
 
 /// The cases that the federation starts with.
 const CASES: u64 = 869;
@@ -94,10 +96,8 @@ impl Up {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
         let up = Self(child);
-        let until = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match told.recv_timeout(left) {
+            match told.recv_timeout(Duration::from_secs(WAIT_SECONDS_MAX)) {
                 Ok(line) if line.starts_with(UP) => return up,
                 Ok(_) => {}
                 Err(error) => panic!("{line}: it is not up: {error}"),
@@ -108,12 +108,11 @@ impl Up {
     /// Stops it in good order.
     fn stop(mut self) {
         assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
-        let until = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
-        while Instant::now() < until {
+        for _ in 0..WAIT_SECONDS_MAX * TRIES_EACH_SECOND {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return assert!(status.success(), "`wuji up` ended with {status}");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
         panic!("`wuji up` did not stop");
     }
@@ -129,18 +128,21 @@ impl Drop for Up {
 
 /// Waits until the province has every case, and its figures are complete.
 fn at_rest(shell: &mut Shell) {
-    let until = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
     let ask = "wuji stats -m mediation.accepted --from 2016-08 --by workroom --output json";
-    loop {
-        let answer: serde_json::Value = serde_json::from_str(&shell.typed("at rest", ask)).unwrap();
-        let total = &answer["totals"]["mediation.accepted"];
-        if *total == CASES && answer["in_transit"]["mediation.accepted"] == 0 && !answer["coverage"]["as_of"].is_null()
-        {
+    let mut answer = serde_json::Value::Null;
+    for _ in 0..WAIT_SECONDS_MAX * TRIES_EACH_SECOND {
+        answer = serde_json::from_str(&shell.typed("at rest", ask)).unwrap();
+        let whole = answer["totals"]["mediation.accepted"] == CASES;
+        if whole && answer["in_transit"]["mediation.accepted"] == 0 && !answer["coverage"]["as_of"].is_null() {
             return;
         }
-        assert!(Instant::now() < until, "the federation does not come to rest: {answer}");
-        std::thread::sleep(Duration::from_millis(100));
+        pause();
     }
+    panic!("the federation does not come to rest: {answer}");
+}
+
+fn pause() {
+    std::thread::sleep(Duration::from_millis(1_000 / TRIES_EACH_SECOND));
 }
 
 #[test]
