@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, which)| Act::Void { leaf, which }),
         2 => leaf.clone().prop_map(|leaf| Act::Retry { leaf }),
         2 => (leaf.clone(), any::<u8>()).prop_map(|(leaf, seed)| Act::Zero { leaf, seed }),
+        1 => Just(Act::NextDay),
         6 => (node.clone(), 0..12_usize).prop_map(|(node, frames)| Act::Push { node, frames }),
         2 => node.clone().prop_map(|node| Act::Cut { node }),
         1 => node.clone().prop_map(|node| Act::Restart { node }),

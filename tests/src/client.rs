@@ -114,6 +114,12 @@ impl Client {
         Ok(reply.map_err(|status| self.error("voiding", &status))?.into_inner())
     }
 
+    /// Says that there was nothing to enter, in days since 1900-01-01; how many days are new.
+    pub async fn zero_report(&self, from: i32, to: i32) -> anyhow::Result<u32> {
+        let reply = LedgerClient::new(self.channel()).zero_report(v1::ZeroReportRequest { from, to }).await;
+        Ok(reply.map_err(|status| self.error("reporting zero", &status))?.into_inner().days)
+    }
+
     /// All records of all ledgers, voided ones included.
     pub async fn records(&self) -> anyhow::Result<Vec<v1::Record>> {
         let catalogue = CatalogueClient::new(self.channel()).get(v1::GetCatalogueRequest {}).await;

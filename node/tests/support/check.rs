@@ -13,7 +13,7 @@ use wuji_proto::{CellKey, DivisionCode, Grain, ItemKey, MeasureId, Part, Period,
 use super::{FIRST_LEAF, Federation, TREE};
 
 impl Federation {
-    pub(super) fn items(&self, node: usize) -> BTreeMap<CellKey, i64> {
+    pub fn items(&self, node: usize) -> BTreeMap<CellKey, i64> {
         let mut cells = BTreeMap::new();
         let prefix = keys::items();
         let view = self.state(node).store.view();
@@ -90,6 +90,12 @@ impl Federation {
         let (records, _) = self.state(leaf).ledgers.page("mediation", &filter, None, 1_000).unwrap();
         let zeros = self.zeros.get(&leaf).cloned().unwrap_or_default();
         records.iter().map(|record| record.event_date).chain(zeros).collect()
+    }
+
+    /// Remembers what a leaf has reported: it may take it back.
+    pub fn note_reported(&mut self, leaf: usize) {
+        let reported = self.reported(leaf);
+        self.ever.entry(leaf).or_default().extend(reported);
     }
 
     /// What the days add up to that the first nodes above have stated, each once, in their own

@@ -1,6 +1,7 @@
 //! A small federation of node states: one county, two townships, three workrooms.
 
 mod check;
+mod clock;
 mod driver;
 mod records;
 
@@ -8,18 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clock::SetClock;
 use driver::Driver;
 use prost::Message;
-use records::values;
+pub use records::values;
 use wuji_node::catalogue::Catalogue;
 use wuji_node::config::IndexKind;
-use wuji_node::env::{Env, Workers};
+use wuji_node::env::{Clock, Env, Workers};
 use wuji_node::feed::exchange::ChildOpening;
 use wuji_node::index::sled::SledIndex;
 use wuji_node::index::{Index, keys};
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::telemetry::Metrics;
-use wuji_proto::{CellKey, Incarnation, RecordId, period, stored};
+use wuji_proto::{CellKey, DivisionCode, Incarnation, RecordId, period, stored};
 
 /// The tree: code and the place of the parent. Leaves are 3, 4 and 5.
 const TREE: [(&str, Option<usize>); 6] = [
@@ -62,6 +64,8 @@ pub enum Act {
         node: usize,
         frames: usize,
     },
+    /// The day ends, for everybody.
+    NextDay,
     /// Cuts a node's link upward.
     Cut {
         node: usize,
@@ -104,6 +108,8 @@ pub fn block_on(test: impl Future<Output = ()>) {
 
 struct Unit {
     options: StateOptions,
+    catalogue: Arc<Catalogue>,
+    clock: Arc<SetClock>,
     state: Option<NodeState>,
     driver: Driver,
 }
@@ -124,8 +130,11 @@ pub struct Federation {
 
 impl Federation {
     pub async fn start() -> Self {
+        Self::start_with(Arc::new(Catalogue::embedded().unwrap())).await
+    }
+
+    pub async fn start_with(catalogue: Arc<Catalogue>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let catalogue = Arc::new(Catalogue::embedded().unwrap());
         let mut units = Vec::new();
         for (code, parent) in TREE {
             let options = StateOptions {
@@ -140,7 +149,8 @@ impl Federation {
                 hold: Duration::from_hours(1),
                 accept_loss: false,
             };
-            units.push(Unit { state: None, driver: Driver::default(), options });
+            let (catalogue, clock) = (Arc::clone(&catalogue), Arc::default());
+            units.push(Unit { options, catalogue, clock, state: None, driver: Driver::default() });
         }
         let (records, newest, zeros, ever) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut federation = Self { directory, catalogue, units, records, next_record: 0, newest, zeros, ever };
@@ -158,10 +168,27 @@ impl Federation {
     }
 
     fn open(&mut self, node: usize) {
-        let env = Env { workers: Workers::Tasks, ..Env::production() };
-        let state =
-            NodeState::open(&env, &self.units[node].options, Arc::clone(&self.catalogue), &Metrics::new()).unwrap();
+        let Unit { options, catalogue, clock, .. } = &self.units[node];
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let env = Env { workers: Workers::Tasks, clock, ..Env::production() };
+        let state = NodeState::open(&env, options, Arc::clone(catalogue), &Metrics::new()).unwrap();
         self.units[node].state = Some(state);
+    }
+
+    /// What a node's clock shows from now on: 9 o'clock on a day such as 2026-11-20.
+    pub fn set_clock(&self, node: usize, day: &str) {
+        self.units[node].clock.set(day);
+    }
+
+    pub fn code(&self, node: usize) -> DivisionCode {
+        self.units[node].options.code
+    }
+
+    /// A clean stop, and a start with another catalogue.
+    pub async fn restart_with(&mut self, node: usize, catalogue: &Arc<Catalogue>) {
+        self.close(node, true).await;
+        self.units[node].catalogue = Arc::clone(catalogue);
+        self.open(node);
     }
 
     pub fn state(&self, node: usize) -> &NodeState {
@@ -194,6 +221,7 @@ impl Federation {
             Act::Void { leaf, which } => self.void(leaf + FIRST_LEAF, which).await,
             Act::Retry { leaf } => self.retry(leaf + FIRST_LEAF).await,
             Act::Zero { leaf, seed } => self.zero(leaf + FIRST_LEAF, seed).await,
+            Act::NextDay => self.units.iter().for_each(|unit| unit.clock.forward()),
             Act::Push { node, frames } => {
                 self.push(node, frames).await;
             }
@@ -269,8 +297,7 @@ impl Federation {
         let submission = ledgers.check("mediation", id, values(seed, self.next_record)).unwrap();
         let receipt = ledgers.submit(vec![submission], "test").await.pop().unwrap().unwrap();
         assert!(!receipt.repeated);
-        let reported = self.reported(node);
-        self.ever.entry(node).or_default().extend(reported);
+        self.note_reported(node);
         self.newest.insert(node, (id, seed, self.next_record));
         self.records.entry(node).or_default().push((id, 1));
     }
@@ -293,8 +320,7 @@ impl Federation {
         match ledgers.amend(submission, revision, "test").await {
             Ok(receipt) => {
                 self.note(node, id, receipt.revision);
-                let reported = self.reported(node);
-                self.ever.entry(node).or_default().extend(reported);
+                self.note_reported(node);
             }
             Err(wuji_node::ledger::LedgerError::NotUnique(_)) => {}
             Err(error) => panic!("{error}"),
@@ -321,7 +347,7 @@ impl Federation {
         assert_eq!(sequence == 0, new.is_empty());
         // A day that has entries is left as it is, with whatever zero report it had before.
         self.zeros.entry(node).or_default().extend(&new);
-        self.ever.entry(node).or_default().extend(&new);
+        self.note_reported(node);
         assert_eq!(ledgers.zero_report(from, to, "test").await.unwrap(), (0, 0), "a repetition writes nothing");
     }
 

@@ -6,6 +6,7 @@ mod barrier;
 mod crashes;
 mod index;
 mod offline;
+mod reporting;
 mod revisions;
 mod standing;
 mod stocks;
