@@ -125,10 +125,10 @@ impl Calls<'_> {
         let (sender, out) = (parts.clone(), self.out.clone());
         let answerer = Arc::clone(&self.answering.answerer);
         let task = self.tasks.spawn(async move {
-            let answered = tokio::time::timeout(within, answerer.answer(ask, within, &sender)).await;
+            let outcome = tokio::time::timeout(within, answerer.answer(ask, within, &sender)).await;
             // What it gave to other threads is to end, too.
             sender.close();
-            let last = match answered {
+            let last = match outcome {
                 Ok(Ok(())) => Part::End(v1::PullEnd {}),
                 Ok(Err(status)) => failure(&status),
                 Err(_) => failure(&Status::deadline_exceeded("the answer took longer than was given")),

@@ -73,7 +73,7 @@ impl Barrier {
             request.scope.parse().map_err(|error| Status::invalid_argument(format!("scope: {error}")))?
         };
         let tally = self.gather(scope, within).await?;
-        let deadline = began + within - within / ANSWERED_BEFORE;
+        let deadline = began + less(within, ANSWERED_BEFORE);
         Ok(match self.flushed(deadline).await? {
             Ok(head) => {
                 let units = Some(tally.confirmation(began.elapsed()));
@@ -89,7 +89,7 @@ impl Barrier {
 
     /// Waits for what was acknowledged here, and for the children.
     async fn gather(&self, scope: DivisionCode, within: Duration) -> Result<Tally, Status> {
-        let deadline = Instant::now() + within - within / ANSWERED_BEFORE;
+        let deadline = Instant::now() + less(within, ANSWERED_BEFORE);
         let directory = self.directory().await?;
         let own = self.local.store.own;
         if scope != own && !directory.lies_under(scope, own) {
@@ -103,7 +103,7 @@ impl Barrier {
             .collect();
         let (settled, answers) = tokio::join!(
             timeout_at(deadline, self.local.ledgers.settled()),
-            self.ask_all(&directory, concerned, scope, within - within / KEPT_BACK),
+            self.ask_all(&directory, concerned, scope, less(within, KEPT_BACK)),
         );
         // Again, for what came meanwhile.
         let directory = self.directory().await?;
@@ -183,9 +183,9 @@ impl Barrier {
             return Ok(Err(Reason::told(child, &units)));
         };
         let store = Arc::clone(&self.local.store);
-        let held = self.local.env.blocking(move || Child::read(&Draft::new(store.view().index), child)).await;
-        let held = held.ok_or_else(interrupted)?.map_err(|error| failed(&error))?;
-        Ok(match held {
+        let read = self.local.env.blocking(move || Child::read(&Draft::new(store.view().index), child)).await;
+        let known = read.ok_or_else(interrupted)?.map_err(|error| failed(&error))?;
+        Ok(match known {
             Some(Child { walk: None, low, .. }) if low.at >= head.at => Ok(units),
             Some(Child { walk: Some(_), .. }) => Err(Reason::new("re-syncing", "its figures are being sent anew")),
             _ => Err(Reason::new("late", "its newest figures have not arrived")),
@@ -233,6 +233,11 @@ impl Barrier {
             .await;
         read.ok_or_else(interrupted)?.map_err(|error| failed(&error))
     }
+}
+
+/// A time without one of so many parts of it.
+fn less(within: Duration, parts: u32) -> Duration {
+    within.saturating_sub(within / parts)
 }
 
 fn interrupted() -> Status {

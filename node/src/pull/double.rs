@@ -100,14 +100,14 @@ pub(crate) fn ask_directly(answerer: Arc<dyn Answerer>, ask: Ask, within: Durati
     let out = PartSender::new(1, replies);
     let sender = out.clone();
     let task = tokio::spawn(async move {
-        let answered = tokio::time::timeout(within, answerer.answer(ask, within, &sender));
+        let outcome = tokio::time::timeout(within, answerer.answer(ask, within, &sender));
         let relay = async {
             while let Some(reply) = sent.recv().await {
                 let _ = arrived.send(reply.part.unwrap()).await;
             }
         };
         let last = tokio::select! {
-            answered = answered => match answered {
+            outcome = outcome => match outcome {
                 Ok(Ok(())) => Part::End(v1::PullEnd {}),
                 Ok(Err(status)) => Part::Error(v1::PullError { code: status.code() as i32, message: status.message().to_owned() }),
                 Err(_) => Part::Error(v1::PullError {
@@ -150,7 +150,7 @@ async fn an_answer_goes_no_further_than_its_reader_gives_credit() {
     let (below, sent) = (LocalBelow::default(), Arc::new(AtomicU32::new(0)));
     below.connect("371122", Arc::new(Endless(Arc::clone(&sent))));
     let question = || Ask::Query(v1::QueryRequest::default());
-    let mut parts = below.ask("371122".parse().unwrap(), question(), Duration::from_secs(60));
+    let mut parts = below.ask("371122".parse().unwrap(), question(), Duration::from_mins(1));
     all_steps().await;
     assert_eq!(sent.load(Ordering::Relaxed), CREDIT_PARTS_MAX);
     for _ in 0..10 {
@@ -160,7 +160,7 @@ async fn an_answer_goes_no_further_than_its_reader_gives_credit() {
     assert_eq!(sent.load(Ordering::Relaxed), CREDIT_PARTS_MAX + 10);
 
     below.disconnect("371122");
-    let refused = below.ask("371122".parse().unwrap(), question(), Duration::from_secs(60));
+    let refused = below.ask("371122".parse().unwrap(), question(), Duration::from_mins(1));
     assert_eq!(refused.only().await.unwrap_err().code(), tonic::Code::Unavailable);
     assert_eq!(below.asked().len(), 2);
 }
@@ -180,7 +180,7 @@ async fn what_a_script_says_arrives_with_its_failure() {
     let script = |_| vec![Ok(Part::Query(v1::QueryReply::default())), Err(Status::not_found("no such unit"))];
     below.connect("371122", Arc::new(Scripted(script)));
     let question = Ask::Query(v1::QueryRequest::default());
-    let mut parts = below.ask("371122".parse().unwrap(), question, Duration::from_secs(60));
+    let mut parts = below.ask("371122".parse().unwrap(), question, Duration::from_mins(1));
     assert!(parts.next().await.unwrap().is_ok());
     assert_eq!(parts.next().await.unwrap().unwrap_err().message(), "no such unit");
     assert!(parts.next().await.is_none());

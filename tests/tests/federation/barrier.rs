@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use wuji_proto::v1::{self, query_reply::Part};
 use wuji_tests::client::Client;
-use wuji_tests::records::case;
+use wuji_tests::records::{case, day};
 use wuji_tests::{CITY, COUNTY, Federation, PROVINCE, TIERS, TOWNSHIP, WORKROOM, WORKROOM_2, recount, wait};
 
 /// What a confirmed answer says: the cases of 2025, and who confirmed.
@@ -65,12 +65,9 @@ async fn an_entry_written_just_before_is_in_the_confirmed_answer_of_every_tier()
 
 #[tokio::test]
 async fn who_is_not_there_is_named_at_once_and_nobody_waits_for_it() -> Result<()> {
-    let federation = Federation::plan(&TIERS).await?;
-    for code in [PROVINCE, CITY, COUNTY, TOWNSHIP, WORKROOM] {
-        federation.up(code).await?;
-    }
+    let federation = Federation::start(&[PROVINCE, CITY, COUNTY, TOWNSHIP, WORKROOM]).await?;
     // Planned, and it never comes.
-    federation.register(WORKROOM_2).await?;
+    federation.client(TOWNSHIP)?.register(WORKROOM_2.parse()?, "工作室", day("2024-01-01")?).await?;
     federation.client(WORKROOM)?.submit(&case(1, "2025-03-04")).await?;
     federation.exact().await?;
     let province = federation.client(PROVINCE)?;

@@ -24,7 +24,7 @@ use crate::pull::double::{Endless, Scripted, Silent};
 use crate::pull::{Answerer, Ask, Below, CALLS_PER_LINE_MAX, CREDIT_PARTS_MAX, PartSender, Parts, Requests};
 
 const NAMES: [&str; 1] = ["371122.unit.wuji"];
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn child() -> DivisionCode {
     CHILD.parse().unwrap()

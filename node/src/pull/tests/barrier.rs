@@ -55,6 +55,9 @@ async fn of_a_scope_only_the_units_in_it_are_asked_and_counted() {
     assert_eq!((confirmation.confirmed, unconfirmed(&confirmation)), (3, vec![("371122101001", "absent")]));
 }
 
+/// What a child answers.
+type Script = Vec<Result<Part, Status>>;
+
 fn reply(confirmed: u64, unconfirmed: &[&str], head: Option<v1::Mark>) -> Part {
     let unit = |code: &&str| v1::AbsentUnit {
         code: (*code).to_owned(),
@@ -84,7 +87,7 @@ async fn a_child_is_believed_no_further_than_it_can_be_seen() {
     let beyond = Some(v1::Mark { start: 1_000, epoch: 7, number: 1 });
     let child = "371122101";
     let both = ["371122101", "371122101001"];
-    let cases: Vec<(Vec<Result<Part, Status>>, u64, Vec<&str>)> = vec![
+    let cases: Vec<(Script, u64, Vec<&str>)> = vec![
         // It confirms no more units than it has, and speaks of no others.
         (vec![Ok(reply(u64::MAX, &[], zero))], 3, vec![]),
         (vec![Ok(reply(1, &["371122", "371122102", "37", "no code", "371122101001"], zero))], 2, vec!["371122101001"]),
