@@ -130,7 +130,7 @@ impl Rows<'_> {
         .into())
     }
 
-    /// One row for each combination of words that any term has.
+    /// One row for each combination of words that any figure of the times has.
     fn rows(&self, unit: DivisionCode, sums: &[&Sums]) -> Result<Vec<Row>, QueryError> {
         let mut words: BTreeSet<&Vec<String>> = sums.iter().flat_map(|sums| sums.keys()).collect();
         let undivided = Vec::new();
@@ -144,7 +144,8 @@ impl Rows<'_> {
                 sums.iter().map(|sums| sums.get(words).map(Series::as_slice).unwrap_or_default()).collect();
             Row { unit, words: words.clone(), values: self.values(&series), reporting: reporting.clone() }
         };
-        Ok(words.into_iter().map(row).collect())
+        let rows = words.into_iter().map(row);
+        Ok(rows.filter(|row| self.plan.fields.is_empty() || !row.is_zero()).collect())
     }
 
     fn reporting(&self, unit: DivisionCode) -> Option<Arc<[wuji_proto::v1::Reporting]>> {

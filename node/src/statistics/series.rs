@@ -1,6 +1,7 @@
 //! The amounts of a term for one unit, by words and day: what figures are added up from.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
 use wuji_proto::{CellKey, DivisionCode, Grain, MeasureId, Period, period};
@@ -70,14 +71,30 @@ impl Pick {
         }
         let Some(words) = self.words(split, words) else { return };
         let day = period::days(period.first_day());
-        let series = sums.entry(words).or_default();
-        match series.binary_search_by_key(&day, |(day, _)| *day) {
-            Ok(place) => {
-                if let Some((_, sum)) = series.get_mut(place) {
-                    *sum = sum.saturating_add(amount);
+        match sums.entry(words) {
+            Entry::Vacant(place) => {
+                place.insert(vec![(day, amount)]);
+            }
+            Entry::Occupied(mut series) => {
+                add_to_day(series.get_mut(), day, amount);
+                if series.get().is_empty() {
+                    series.remove();
                 }
             }
-            Err(place) => series.insert(place, (day, amount)),
+        }
+    }
+}
+
+/// What is 0 is left out, so that a series is the same however it came about.
+fn add_to_day(series: &mut Series, day: i32, amount: i64) {
+    match series.binary_search_by_key(&day, |(day, _)| *day) {
+        Err(place) => series.insert(place, (day, amount)),
+        Ok(place) => {
+            let Some((_, sum)) = series.get_mut(place) else { return };
+            *sum = sum.saturating_add(amount);
+            if *sum == 0 {
+                series.remove(place);
+            }
         }
     }
 }

@@ -54,13 +54,15 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let measure = prop_oneof![Just("publicity.events"), Just("reported"), Just("publicity.audience")];
+    let measure = prop_oneof![Just("publicity.events"), Just("publicity.audience")];
+    let reported = |(unit, month, amount)| Act::Cell { unit, measure: "reported", month, word: 0, amount };
     prop_oneof![
         6 => (0..UNITS.len(), measure, 1..5_i8, 0..3_usize, -3..9_i64)
             .prop_map(|(unit, measure, month, word, amount)| Act::Cell { unit, measure, month, word, amount }),
+        3 => (3..UNITS.len(), 1..5_i8, -1..2_i64).prop_map(reported),
         1 => (3..UNITS.len(), 1..5_i8, 0..2_i64).prop_map(|(unit, month, amount)| Act::Expect { unit, month, amount }),
         1 => (0..UNITS.len(), any::<bool>()).prop_map(|(unit, named)| Act::Unit { unit, named }),
-        2 => Just(Act::Ask),
+        4 => Just(Act::Ask),
     ]
 }
 
@@ -74,6 +76,10 @@ fn cell(
     let day = jiff::civil::Date::constant(2026, month, 1);
     let grain = if unit == own { wuji_proto::Grain::Day } else { wuji_proto::Grain::Month };
     wuji_proto::CellKey { scope: unit, measure, period: Period::of(day, grain), part }
+}
+
+fn entry(parent: &str) -> v1::UnitEntry {
+    v1::UnitEntry { name: "单位".to_owned(), parent: parent.to_owned(), ..v1::UnitEntry::default() }
 }
 
 fn told(store: &Store, memory: Option<&Memory>, catalogue: &Catalogue, request: &v1::QueryRequest) -> String {
@@ -97,6 +103,9 @@ proptest! {
             query(&["publicity.events"], "2026-02", "2026-03", "", &["unit", "form"]),
             query(&["publicity.audience"], "2026-01", "2026-02", "", &[]),
         ];
+        for (unit, parent) in &units {
+            write(&store, |group| group.publish_unit(*unit, entry(parent)).unwrap());
+        }
         for act in acts {
             match act {
                 Act::Cell { unit, measure, month, word, amount } => write(&store, |group| {
@@ -110,8 +119,7 @@ proptest! {
                     group.set(&cell(store.own, units[unit].0, month, part, EXPECTED), amount).unwrap();
                 }),
                 Act::Unit { unit, named } => write(&store, |group| {
-                    let name = if named { format!("单位{unit}") } else { String::new() };
-                    let entry = v1::UnitEntry { name, parent: units[unit].1.to_owned(), ..Default::default() };
+                    let entry = if named { entry(units[unit].1) } else { v1::UnitEntry::default() };
                     group.publish_unit(units[unit].0, entry).unwrap();
                 }),
                 Act::Ask => {
