@@ -27,16 +27,22 @@ pub struct Local {
 impl Local {
     /// Answers a question. `None`: the node was interrupted.
     pub async fn answer(&self, question: v1::QueryRequest) -> Option<Result<Answer, QueryError>> {
-        let (store, ledgers) = (Arc::clone(&self.store), self.ledgers.clone());
-        let wanted = question.clone();
-        // Refused questions are refused again below, with everything else that is refused.
-        drop(self.env.blocking(move || warm(&wanted, &store, ledgers.catalogue())).await?);
+        self.warm(question.clone()).await?;
         self.read(move |figures, asked| answer::answer(&question, figures, asked)).await
     }
 
     /// Places units. `None`: the node was interrupted.
     pub async fn rank(&self, request: v1::RankRequest) -> Option<Result<v1::RankReply, QueryError>> {
+        self.warm(rank::question(&request)).await?;
         self.read(move |figures, asked| rank::rank(&request, figures, asked)).await
+    }
+
+    /// Has what a question needs in memory before its view is taken. A question that is
+    /// refused here is refused again by who answers it.
+    async fn warm(&self, question: v1::QueryRequest) -> Option<()> {
+        let (store, ledgers) = (Arc::clone(&self.store), self.ledgers.clone());
+        let warmed = self.env.blocking(move || warm(&question, &store, ledgers.catalogue()));
+        warmed.await.map(drop)
     }
 
     /// Reads from one view that has everything that was acknowledged.

@@ -16,6 +16,7 @@ use super::standing::{self, Standings};
 use super::table::{self, Row, Shape, Value};
 use crate::catalogue::Catalogue;
 use crate::index::IndexError;
+use crate::time::civil_date;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -37,6 +38,13 @@ pub struct Asked<'a> {
     pub now_ms: i64,
     /// How the units below stand.
     pub standings: &'a dyn Standings,
+}
+
+impl Asked<'_> {
+    /// The node's civil date (UTC+8), days since 1900-01-01.
+    pub fn today(&self) -> i32 {
+        wuji_proto::period::days(civil_date(self.now_ms))
+    }
 }
 
 /// A complete answer. Its rows are made as they are taken.
@@ -65,7 +73,7 @@ struct Labels {
 /// Answers a question from one view.
 pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'_>) -> Result<Answer, QueryError> {
     let directory = figures.memory.directory(figures.index)?;
-    let plan = Plan::check(request, asked.catalogue, &directory, figures.own)?;
+    let plan = Plan::check(request, figures, &directory, asked.catalogue, asked.today())?;
     let reporting = reporting(&plan, figures, &directory)?;
     let rows = Rows { plan: &plan, figures, directory: &directory, reporting: &reporting };
     let (shown, left_out) = table::arrange(rows.all()?, &plan);

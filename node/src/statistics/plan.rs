@@ -4,10 +4,15 @@
 use thiserror::Error;
 use wuji_proto::{DivisionCode, Grain, Period, Tier, v1};
 
+use super::Figures;
+use super::adoption::revision_for;
+use super::answer::QueryError;
 use super::directory::Directory;
-use super::series::Pick;
+use super::each_month;
+use super::series::{self, Pick};
 use super::spans::{Against, Span};
 use crate::catalogue::{Catalogue, Indicator, IndicatorTerm, Measure, MeasureKind};
+use crate::index::IndexError;
 
 /// Columns of one answer at most.
 pub const COLUMNS_MAX: usize = 64;
@@ -57,6 +62,23 @@ pub struct Term<'c> {
     pub measure: &'c Measure,
     /// Which of its cells.
     pub pick: Pick,
+    /// What of them makes a period's figure.
+    pub over: Over,
+}
+
+/// How amounts make a figure of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// A flow: the sum within the period.
+    Period,
+    /// A stock: everything up to the period's end.
+    End,
+    /// A stock's values at the ends of the period's months, added up; none of months that
+    /// begin after this day.
+    Months {
+        /// Days since 1900-01-01.
+        today: i32,
+    },
 }
 
 /// What a column is called after.
@@ -118,21 +140,23 @@ fn question(text: impl Into<String>) -> PlanError {
 }
 
 impl<'c> Plan<'c> {
-    /// Checks a question put to the node `own`.
+    /// Checks a question put to a node. `today` is in days since 1900-01-01.
     pub fn check(
         request: &v1::QueryRequest,
-        catalogue: &'c Catalogue,
+        figures: &Figures<'_>,
         directory: &Directory,
-        own: DivisionCode,
-    ) -> Result<Self, PlanError> {
-        let scope = scope(&request.scope, directory, own)?;
+        catalogue: &'c Catalogue,
+        today: i32,
+    ) -> Result<Self, QueryError> {
+        let scope = scope(&request.scope, directory, figures.own)?;
         let (span, grain, periods) = times(request)?;
         let (fields, units) = by(&request.by)?;
         let filters = filters(&request.r#where)?;
         if request.measures.is_empty() || request.measures.len() > COLUMNS_MAX {
-            return Err(question(format!("ask for 1 to {COLUMNS_MAX} measures or indicators")));
+            return Err(question(format!("ask for 1 to {COLUMNS_MAX} measures or indicators")).into());
         }
-        let reader = Reader { catalogue, fields: &fields, filters: &filters };
+        let measure = |id: &str| revision_for(figures.index, catalogue, directory, scope, id);
+        let reader = Reader { catalogue, measure: &measure, fields: &fields, filters: &filters, today };
         let columns = request.measures.iter().map(|id| reader.column(id)).collect::<Result<Vec<_>, _>>()?;
         let order = order(request, &columns)?;
         Ok(Self {
@@ -257,14 +281,17 @@ fn order(request: &v1::QueryRequest, columns: &[Column<'_>]) -> Result<Option<Or
 /// Finds columns in the catalogue, divided and filtered as asked.
 struct Reader<'c, 'r> {
     catalogue: &'c Catalogue,
+    /// A measure in the revision to answer with.
+    measure: &'r dyn Fn(&str) -> Result<Option<&'c Measure>, IndexError>,
     fields: &'r [String],
     filters: &'r [(String, Vec<String>)],
+    today: i32,
 }
 
 impl<'c> Reader<'c, '_> {
-    fn column(&self, id: &str) -> Result<Column<'c>, PlanError> {
-        if let Some(measure) = self.catalogue.measure(id) {
-            let numerator = vec![self.term(measure, &[])?];
+    fn column(&self, id: &str) -> Result<Column<'c>, QueryError> {
+        if let Some(measure) = (self.measure)(id)? {
+            let numerator = vec![self.term(measure, &[], None)?];
             return Ok(Column { subject: Subject::Measure(measure), numerator, denominator: Vec::new() });
         }
         if let Some(indicator) = self.catalogue.indicator(id) {
@@ -277,16 +304,21 @@ impl<'c> Reader<'c, '_> {
         let known = measures.chain(self.catalogue.indicators().iter().map(Indicator::id));
         let near = known.map(|known| (strsim::damerau_levenshtein(known, id), known)).min().map(|(_, known)| known);
         let advice = near.map_or_else(String::new, |near| format!(": did you mean {near}?"));
-        Err(question(format!("there is no measure or indicator {id:?}{advice}")))
+        Err(question(format!("there is no measure or indicator {id:?}{advice}")).into())
     }
 
-    fn indicator_term(&self, part: &IndicatorTerm) -> Result<Term<'c>, PlanError> {
-        let measure = self.catalogue.measure(&part.measure);
+    fn indicator_term(&self, part: &IndicatorTerm) -> Result<Term<'c>, QueryError> {
+        let measure = (self.measure)(&part.measure)?;
         let measure = measure.ok_or_else(|| question(format!("there is no measure {:?}", part.measure)))?;
-        self.term(measure, &part.words)
+        Ok(self.term(measure, &part.words, part.each)?)
     }
 
-    fn term(&self, measure: &'c Measure, words: &[(String, Vec<String>)]) -> Result<Term<'c>, PlanError> {
+    fn term(
+        &self,
+        measure: &'c Measure,
+        words: &[(String, Vec<String>)],
+        each: Option<Grain>,
+    ) -> Result<Term<'c>, PlanError> {
         let only: Vec<_> = words.iter().chain(self.filters).collect();
         let wanted: Vec<&str> =
             self.fields.iter().chain(only.iter().map(|(field, _)| field)).map(String::as_str).collect();
@@ -299,7 +331,12 @@ impl<'c> Reader<'c, '_> {
             places: self.fields.iter().filter_map(|field| place(field)).collect(),
             only: only.into_iter().filter_map(|(field, words)| Some((place(field)?, words.clone()))).collect(),
         };
-        Ok(Term { measure, pick })
+        let over = match (measure.kind(), each) {
+            (MeasureKind::Flow, _) => Over::Period,
+            (MeasureKind::Stock, None) => Over::End,
+            (MeasureKind::Stock, Some(_)) => Over::Months { today: self.today },
+        };
+        Ok(Term { measure, pick, over })
     }
 
     /// The measure is not divided so in stored cells. Its records are, if they have the fields.
@@ -321,9 +358,23 @@ impl<'c> Reader<'c, '_> {
 }
 
 impl Term<'_> {
-    /// Whether the term is a value at a date.
-    pub fn is_stock(&self) -> bool {
-        self.measure.kind() == MeasureKind::Stock
+    /// Whether its figure is made of everything from the first cell on.
+    pub fn is_from_first(&self) -> bool {
+        self.over != Over::Period
+    }
+
+    /// Whether its figure is a value at a date: such figures are not added up over time.
+    fn is_at_date(&self) -> bool {
+        self.over == Over::End
+    }
+
+    /// The figure of a time.
+    pub fn figure(&self, series: &[(i32, i64)], span: Span) -> i64 {
+        match self.over {
+            Over::Period => series::figure(series, false, span),
+            Over::End => series::figure(series, true, span),
+            Over::Months { today } => each_month::figure(series, span, today),
+        }
     }
 }
 
@@ -336,9 +387,10 @@ impl Column<'_> {
         }
     }
 
-    /// Whether it has something of a value at a date: such figures are not added up over time.
-    pub fn is_stock(&self) -> bool {
-        self.numerator.iter().chain(&self.denominator).any(Term::is_stock)
+    /// Whether numerator and denominator are values at a date: over several periods the last
+    /// one's counts, where flows are added up.
+    pub fn at_date(&self) -> (bool, bool) {
+        (self.numerator.iter().any(Term::is_at_date), self.denominator.iter().any(Term::is_at_date))
     }
 
     /// Whether it is divided by something.

@@ -22,7 +22,7 @@ const NOT_EXPECTED: &str = "not-expected";
 pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>) -> Result<v1::RankReply, QueryError> {
     let question = question(request);
     let directory = figures.memory.directory(figures.index)?;
-    let plan = Plan::check(&question, asked.catalogue, &directory, figures.own)?;
+    let plan = Plan::check(&question, figures, &directory, asked.catalogue, asked.today())?;
     let tier = tier(&plan, &directory)?;
     let reporting = answer::reporting(&plan, figures, &directory)?;
     let rows = Rows { plan: &plan, figures, directory: &directory, reporting: &reporting };
@@ -55,7 +55,7 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
 }
 
 /// The figures that places are made of.
-fn question(request: &v1::RankRequest) -> v1::QueryRequest {
+pub fn question(request: &v1::RankRequest) -> v1::QueryRequest {
     let against = if request.against.is_empty() { "previous" } else { &request.against };
     v1::QueryRequest {
         scope: request.scope.clone(),

@@ -9,13 +9,15 @@ use wuji_proto::{CellKey, DivisionCode, MeasureId, Tier, period, v1};
 use super::directory::Directory;
 use super::series;
 use super::spans::Span;
-use crate::catalogue::{EXPECTED, REPORTED};
+use crate::catalogue::{EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED};
 use crate::feed::item::ItemValue;
 use crate::index::values::OwnItem;
 use crate::index::{Index, IndexError, keys};
 
-/// The measures whose cells say that a workroom has reported.
-const REPORTS: [MeasureId; 1] = [REPORTED];
+/// The measures whose cells say that a workroom has reported: itself, or as the node above it
+/// has stated. By month the latter has a measure that is not divided.
+const BY_MONTH: [MeasureId; 2] = [REPORTED, RECEIVED_MONTHS];
+const BY_DAY: [MeasureId; 2] = [REPORTED, RECEIVED];
 
 /// The workrooms below a node, those of every unit side by side.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +32,9 @@ pub struct Reporting {
 pub struct Workroom {
     /// The unit.
     pub code: DivisionCode,
-    /// For each of [`REPORTS`], the days with an amount above 0, in order: the first days of
+    /// For each of [`BY_MONTH`] or [`BY_DAY`], the days with an amount above 0, in order: the first days of
     /// months, unless `by_day`.
-    days: [Vec<i32>; REPORTS.len()],
+    days: [Vec<i32>; BY_MONTH.len()],
     /// Whether its days are known here, and not only its months.
     pub by_day: bool,
     /// How many units are expected (0 or 1) from a day on, as changes in order of days.
@@ -57,7 +59,7 @@ impl Workroom {
     }
 
     fn set(&mut self, measure: MeasureId, day: i32, amount: i64) {
-        let lists = REPORTS.iter().zip(&mut self.days);
+        let lists = BY_MONTH.iter().zip(&mut self.days);
         for (_, days) in lists.filter(|(reports, _)| **reports == measure) {
             match (days.binary_search(&day), amount > 0) {
                 (Ok(place), false) => drop(days.remove(place)),
@@ -85,7 +87,7 @@ impl Reporting {
             reporting.workrooms.iter_mut().for_each(|own| (own.by_day, own.expected) = (true, vec![(0, 1)]));
         }
         for workroom in &mut reporting.workrooms {
-            for measure in REPORTS {
+            for measure in BY_MONTH {
                 each_cell(index, workroom.code, measure, |day, _, amount| workroom.set(measure, day, amount))?;
             }
             each_cell(index, workroom.code, EXPECTED, |day, tier, amount| {
@@ -109,7 +111,7 @@ impl Reporting {
             let place = exact.ranges.get(child).map(|range| range.start);
             let Some(workroom) = place.and_then(|place| exact.workrooms.get_mut(place)) else { continue };
             workroom.by_day = true;
-            for (measure, days) in REPORTS.iter().zip(&mut workroom.days) {
+            for (measure, days) in BY_DAY.iter().zip(&mut workroom.days) {
                 *days = series::reported_days(index, own, *child, *measure)?;
             }
         }
@@ -129,7 +131,7 @@ impl Reporting {
 
     /// Whether the cells of a measure change what is kept here.
     pub fn reads(measure: MeasureId) -> bool {
-        measure == EXPECTED || REPORTS.contains(&measure)
+        measure == EXPECTED || BY_MONTH.contains(&measure)
     }
 
     /// A total of a unit has another amount. `part` is what comes after the measure in its key.

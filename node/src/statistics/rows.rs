@@ -179,10 +179,7 @@ impl Rows<'_> {
 
 /// Adds up terms; each takes the next of the series.
 fn sum<'s>(terms: &[Term<'_>], series: &mut impl Iterator<Item = &'s &'s [(i32, i64)]>, span: Span) -> i64 {
-    terms
-        .iter()
-        .zip(series)
-        .fold(0_i64, |sum, (term, series)| sum.saturating_add(series::figure(series, term.is_stock(), span)))
+    terms.iter().zip(series).fold(0_i64, |sum, (term, series)| sum.saturating_add(term.figure(series, span)))
 }
 
 /// The units whose whole subtree is a row: those of the tier, and those of a lower one

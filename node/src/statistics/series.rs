@@ -129,7 +129,7 @@ pub fn days(
     if source == CellSource::OwnEntries && !own.tier().has_children() {
         return totals(index, own, &term.pick); // all that it has it wrote itself
     }
-    let from = if term.is_stock() { 0 } else { span.first };
+    let from = if term.is_from_first() { 0 } else { span.first };
     held_days(index, own, unit, source, term.pick.measure, Span { first: from, ..span }, &mut |part, amount| {
         term.pick.add(&mut sums, part, amount);
     })?;

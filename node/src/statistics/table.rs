@@ -35,6 +35,14 @@ impl Value {
         }
     }
 
+    /// Without the sums that are values at a date: those of different dates are not added up.
+    const fn but(self, (numerator, denominator): (bool, bool)) -> Self {
+        Self {
+            numerator: if numerator { 0 } else { self.numerator },
+            denominator: if denominator { 0 } else { self.denominator },
+        }
+    }
+
     /// As it is sent.
     pub const fn figure(self, is_ratio: bool) -> v1::Figure {
         if is_ratio { v1::Figure::ratio(self.numerator, self.denominator) } else { v1::Figure::amount(self.numerator) }
@@ -116,16 +124,13 @@ impl Shape {
     /// The totals over all periods: the period's own and the comparisons', by column.
     pub fn totals<'r>(self, rows: impl IntoIterator<Item = &'r Row>, plan: &Plan<'_>) -> Vec<Vec<Value>> {
         let mut totals = vec![vec![Value::default(); self.columns]; self.times];
-        let stocks: Vec<bool> = plan.columns.iter().map(super::plan::Column::is_stock).collect();
+        let at_date: Vec<(bool, bool)> = plan.columns.iter().map(super::plan::Column::at_date).collect();
         for row in rows {
             for (place, period) in row.values.chunks(self.times.saturating_mul(self.columns).max(1)).enumerate() {
                 let is_last = place + 1 == self.periods;
                 for (total, values) in totals.iter_mut().zip(period.chunks(self.columns.max(1))) {
-                    for ((total, value), is_stock) in total.iter_mut().zip(values).zip(&stocks) {
-                        // Values at different dates are not added up.
-                        if is_last || !is_stock {
-                            *total = total.plus(*value);
-                        }
+                    for ((total, value), at_date) in total.iter_mut().zip(values).zip(&at_date) {
+                        *total = total.plus(if is_last { *value } else { value.but(*at_date) });
                     }
                 }
             }

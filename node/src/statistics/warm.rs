@@ -19,7 +19,7 @@ pub fn warm(request: &v1::QueryRequest, store: &Store, catalogue: &Catalogue) ->
         let view = store.view();
         let figures = view.figures();
         let directory = figures.memory.directory(figures.index)?;
-        let plan = Plan::check(request, catalogue, &directory, figures.own)?;
+        let plan = Plan::check(request, &figures, &directory, catalogue, 0)?;
         let pick = plan.terms().nth(term).map(|term| &term.pick);
         Ok((!plan.needs_days()).then_some(pick).flatten().map(|pick| {
             let units: Vec<_> = whole_units(&plan, &directory);
@@ -32,7 +32,7 @@ pub fn warm(request: &v1::QueryRequest, store: &Store, catalogue: &Catalogue) ->
             let view = store.view();
             let figures = view.figures();
             let directory = figures.memory.directory(figures.index)?;
-            let plan = Plan::check(request, catalogue, &directory, figures.own)?;
+            let plan = Plan::check(request, &figures, &directory, catalogue, 0)?;
             if let Some(term) = plan.terms().nth(term) {
                 figures.memory.totals(figures.index, &term.pick, units)?;
             }
