@@ -103,9 +103,9 @@ async fn a_reader_that_does_not_read_stops_just_its_own_call() {
     }
 }
 
-/// Never answers, and counts the calls that wait for it.
+/// Never answers, and counts the calls that wait for it, and all that ever did.
 #[derive(Default)]
-struct Waiting(Arc<AtomicUsize>);
+struct Waiting(Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 struct Counted(Arc<AtomicUsize>);
 
@@ -119,6 +119,7 @@ impl Drop for Counted {
 impl Answerer for Waiting {
     async fn answer(&self, _ask: Ask, _within: Duration, _out: &PartSender) -> Result<(), Status> {
         self.0.fetch_add(1, Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
         let _counted = Counted(Arc::clone(&self.0));
         std::future::pending().await
     }
@@ -141,10 +142,11 @@ async fn a_call_that_nobody_waits_for_any_more_ends_at_the_child() {
 async fn each_end_keeps_the_deadline_by_itself() {
     let world = World::new().await;
     let waiting = Waiting::default();
-    let count = Arc::clone(&waiting.0);
+    let (count, begun) = (Arc::clone(&waiting.0), Arc::clone(&waiting.1));
     let _child = world.answering_child(&FakeFeed::new(CHILD), Arc::new(waiting));
     // The parent does not look: only the child's own time can end it there.
     let parts = ask(&world, Duration::from_millis(100)).await;
+    eventually("the child is asked", || begun.load(Ordering::Relaxed) == 1).await;
     eventually("the child has stopped", || count.load(Ordering::Relaxed) == 0).await;
     assert_eq!(parts.only().await.unwrap_err().code(), Code::DeadlineExceeded);
 
@@ -206,6 +208,11 @@ async fn raw_line(world: &World) -> Line {
     open_line(world, &NAMES, hello(CHILD)).await.unwrap()
 }
 
+/// The next request, which must come soon.
+async fn message(line: &mut Streaming<v1::PullRequest>) -> Result<Option<v1::PullRequest>, Status> {
+    tokio::time::timeout(LONG / 2, line.message()).await.unwrap()
+}
+
 #[tokio::test]
 async fn only_a_unit_that_pushes_can_open_a_line_and_only_its_own() {
     let world = World::new().await;
@@ -229,8 +236,9 @@ async fn the_newest_line_of_a_child_wins_and_the_older_ones_calls_end() {
     let parts = world.lines.ask(child(), question(), LONG);
     assert_eq!(told.message().await.unwrap().unwrap().call, 1);
     let (newer, mut asked) = raw_line(&world).await;
-    assert_eq!(parts.only().await.unwrap_err().code(), Code::Unavailable);
-    assert_eq!(told.message().await.unwrap_err().code(), Code::Aborted);
+    let ended = tokio::time::timeout(LONG / 2, parts.only()).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(message(&mut told).await.unwrap_err().code(), Code::Aborted);
 
     let parts = world.lines.ask(child(), question(), LONG);
     let call = asked.message().await.unwrap().unwrap().call;
@@ -285,7 +293,7 @@ async fn each_malformed_reply_closes_the_line_and_not_the_push() {
         for part in parts {
             replies.send(v1::PullReply { call, part }).await.unwrap();
         }
-        let told = asked.message().await.unwrap_err();
+        let told = message(&mut asked).await.unwrap_err();
         assert!(told.message().contains(reason), "{told}");
         let mut call_parts = call_parts;
         let last = loop {

@@ -58,6 +58,36 @@ async fn of_a_scope_only_the_units_in_it_are_asked_and_counted() {
 /// What a child answers.
 type Script = Vec<Result<Part, Status>>;
 
+/// What a child answers to a barrier.
+async fn asked(county: &TestNode, child: &TestNode, within: Duration) -> v1::BarrierReply {
+    let parts = county.desk.barrier.below.ask(child.code, Ask::Barrier(v1::BarrierRequest::default()), within);
+    match parts.only().await {
+        Ok(Part::Barrier(reply)) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_child_does_not_say_that_it_showed_what_its_parent_has_not_applied() {
+    let authority = Authority::new();
+    let county = TestNode::start(&authority, "371122", None).await;
+    let township = TestNode::start(&authority, "371122101", Some(&county)).await;
+    let reply = asked(&county, &township, LONG).await;
+    assert!(reply.head.is_some(), "{reply:?}");
+
+    county.take(false);
+    township.register("371122101001").await;
+    let reply = asked(&county, &township, Duration::from_secs(1)).await;
+    let units = reply.units.unwrap();
+    assert_eq!((reply.head, units.confirmed, unconfirmed(&units)), (None, 0, vec![("371122101", "late")]));
+    let confirmation = county.desk.barrier.confirm(county.code, Duration::from_secs(1)).await;
+    assert_eq!((confirmation.confirmed, unconfirmed(&confirmation)), (1, vec![("371122101", "late")]));
+
+    county.take(true);
+    let confirmation = county.desk.barrier.confirm(county.code, LONG).await;
+    assert_eq!((confirmation.confirmed, unconfirmed(&confirmation)), (2, vec![("371122101001", "planned")]));
+}
+
 fn reply(confirmed: u64, unconfirmed: &[&str], head: Option<v1::Mark>) -> Part {
     let unit = |code: &&str| v1::AbsentUnit {
         code: (*code).to_owned(),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wuji_proto::{DivisionCode, period};
 
 use crate::access::testing::Authority;
@@ -15,6 +15,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{IndexKind, LinkConfig};
 use crate::env::double::SetClock;
 use crate::env::{Env, Workers};
+use crate::feed::exchange::ChildJob;
 use crate::link::{AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus, server};
 use crate::pull::{Answers, Barrier, Below, Desk, Local};
 use crate::state::{NodeState, StateOptions};
@@ -32,6 +33,8 @@ pub struct TestNode {
     pub children: Arc<Children>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    /// While it is false, nothing that children send reaches the index.
+    takes: watch::Sender<bool>,
     _directory: tempfile::TempDir,
 }
 
@@ -68,9 +71,10 @@ impl TestNode {
         let state = NodeState::open(&env, &options, catalogue, &metrics).unwrap();
         let config = LinkConfig { reconnect_min_ms: 10, reconnect_max_ms: 50, ..LinkConfig::default() };
         let refusals = Arc::new(Refusals::default());
+        let (jobs, takes) = gated(state.child_jobs());
         let accept = AcceptService::new(AcceptParts {
             own: code,
-            jobs: state.child_jobs(),
+            jobs,
             access: Access::new(code, Arc::clone(&metrics)),
             refusals: Arc::clone(&refusals),
             config: config.clone(),
@@ -111,7 +115,7 @@ impl TestNode {
                 Answers { barrier: Arc::clone(&desk.barrier), auditor: Arc::clone(&state.auditor), details: None };
             tokio::spawn(link.with_answerer(Arc::new(answers)).run(stopping));
         }
-        let node = Self { code, state, desk, children, address, stop, _directory: directory };
+        let node = Self { code, state, desk, children, address, stop, takes, _directory: directory };
         if let Some(above) = above {
             above.until_open(node.code).await;
         }
@@ -146,10 +150,30 @@ impl TestNode {
         format!("https://{}", self.address)
     }
 
+    /// Whether what children send reaches the index.
+    pub fn take(&self, takes: bool) {
+        self.takes.send_replace(takes);
+    }
+
     /// Its push ends.
     pub fn leave(&self) {
         self.stop.send_replace(true);
     }
+}
+
+/// A way to the writer that can be closed for a while.
+fn gated(writer: mpsc::Sender<ChildJob>) -> (mpsc::Sender<ChildJob>, watch::Sender<bool>) {
+    let (jobs, mut queue) = mpsc::channel(64);
+    let (takes, mut open) = watch::channel(true);
+    tokio::spawn(async move {
+        while let Some(job) = queue.recv().await {
+            let open = open.wait_for(|open| *open).await.is_ok();
+            if !open || writer.send(job).await.is_err() {
+                return;
+            }
+        }
+    });
+    (jobs, takes)
 }
 
 fn desk(
