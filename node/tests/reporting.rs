@@ -226,12 +226,19 @@ fn what_a_crash_kept_from_the_journal_is_stated_after_it_and_an_index_built_anew
         federation.act(Act::Crash { node: TOWNSHIP }).await;
         federation.settle().await;
         assert_eq!(stated(&federation, WORKROOM), ["2026-11-20 报送 按时"]);
+        // Asked twice before the first is written.
+        enter(&mut federation, WORKROOM, "2026-11-19").await;
+        federation.act(Act::Push { node: WORKROOM, frames: 500 }).await;
+        let township = federation.state(TOWNSHIP);
+        assert_eq!(tokio::join!(township.stamp(), township.stamp()), (1, 1));
+        federation.settle().await;
+        assert_eq!(stated(&federation, WORKROOM), ["2026-11-19 报送 按时", "2026-11-20 报送 按时"]);
         for harm in [Act::LoseIndex { node: TOWNSHIP }, Act::Crash { node: TOWNSHIP }, Act::Restart { node: TOWNSHIP }]
         {
             federation.act(harm).await;
             federation.settle().await;
         }
-        assert_eq!(stated(&federation, WORKROOM), ["2026-11-20 报送 按时"]);
+        assert_eq!(stated(&federation, WORKROOM), ["2026-11-19 报送 按时", "2026-11-20 报送 按时"]);
         federation.check();
     });
 }
