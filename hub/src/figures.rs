@@ -6,7 +6,7 @@ use wuji_proto::v1::figure::Kind as Wire;
 use wuji_proto::v1::{self, CatalogueReply, Figure};
 use wuji_proto::{AMOUNT_MAX, Grain, Period};
 
-use crate::output::{Cell, Column, Kind, Show, number};
+use crate::output::{Cell, Column, Kind, Show, harmless, number};
 
 /// How the figures of one column look.
 #[derive(Clone, Debug)]
@@ -22,15 +22,15 @@ pub struct Look {
 impl Look {
     /// Of an answer's column.
     pub fn new(column: &v1::Column, catalogue: &CatalogueReply) -> Self {
-        let title = if column.title_zh.is_empty() { &column.id } else { &column.title_zh };
+        let title = harmless(if column.title_zh.is_empty() { &column.id } else { &column.title_zh });
         let indicator = catalogue.indicators.iter().find(|indicator| indicator.id == column.id);
         let show = indicator.map_or(Show::Percent, |indicator| Show::of(&indicator.show));
         let (kind, title) = match (column.kind.as_str(), column.unit.as_str()) {
             ("indicator", _) | (_, "ratio") if show == Show::Money => (Kind::Ratio, format!("{title}(元)")),
-            ("indicator", _) | (_, "ratio") => (Kind::Ratio, title.clone()),
-            (_, "分") => (Kind::Money, title.clone()),
-            (_, "") => (Kind::Number, title.clone()),
-            (_, unit) => (Kind::Number, format!("{title}({unit})")),
+            ("indicator", _) | (_, "ratio") => (Kind::Ratio, title),
+            (_, "分") => (Kind::Money, title),
+            (_, "") => (Kind::Number, title),
+            (_, unit) => (Kind::Number, harmless(&format!("{title}({unit})"))),
         };
         Self { id: column.id.clone(), title, kind, show }
     }

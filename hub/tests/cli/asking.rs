@@ -149,6 +149,7 @@ fn wrong_questions_are_told_what_to_write_instead() {
     for (args, says) in [
         (&["mediation.acepted"][..], "did you mean mediation.accepted, mediation.succeeded"),
         (&["mediation.accepted@7"], "known are mediation.accepted@1, mediation.accepted@2"),
+        (&["mediation.accepted@1,mediation.accepted@2"], "one by one"),
         (&["mediation.success_rate@1"], "is an indicator and has no revisions"),
         (&[accepted, "--to", "2016-07"], "--to 2016-07 ends before --from 2016-08 begins"),
         (&[accepted, "--grain", "decade"], "use day, week, month"),

@@ -21,7 +21,9 @@ fn an_indicator_is_explained_by_its_formula_and_its_parts() {
 fn a_measure_is_explained_in_the_revision_that_was_asked_for() {
     let dir = Dir::new();
     assert_snapshot!("measure_table", explain(&dir, &["受理@1", "--scope", "371122"]));
-    let newest = explain(&dir, &["受理", "--output", "json"]);
+    let common = explain(&dir, &["受理", "--output", "json"]);
+    assert!(common.contains("\"revision\": 1"), "the fake's units have the first: {common}");
+    let newest = explain(&dir, &["受理@2", "--output", "json"]);
     assert!(newest.contains("\"revision\": 2"), "{newest}");
     let asked = dir.fake.0.lock().queries.clone();
     assert_eq!(asked[0].measures, ["mediation.accepted@1"]);

@@ -101,7 +101,9 @@ fn misfit(words: &[&str]) -> Option<String> {
         }
         match command.find_subcommand(word) {
             Some(below) => command = below,
-            None if command.is_subcommand_required_set() => return Some(format!("`{}` has no `{word}`", command.get_name())),
+            None if command.is_subcommand_required_set() => {
+                return Some(format!("`{}` has no `{word}`", command.get_name()));
+            }
             None => break,
         }
     }

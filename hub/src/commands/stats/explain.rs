@@ -69,11 +69,11 @@ pub async fn run(args: ExplainArgs, global: &Global) -> anyhow::Result<ExitCode>
     let catalogue = client.catalogue().await?;
     let id = question::measure(&catalogue, &args.what)?;
     let (from, to) = question::span(args.from, args.to)?;
-    let definition = Definition::find(&catalogue, &id)?;
+    let indicator = catalogue.indicators.iter().any(|indicator| indicator.id == id);
     let scope = args.scope.unwrap_or(client.address().code);
     let request = QueryRequest {
         scope: scope.to_string(),
-        measures: vec![id],
+        measures: vec![id.clone()],
         from: from.to_string(),
         to: to.to_string(),
         units_named: if args.all_units { question::UNITS_NAMED_ALL } else { 0 },
@@ -81,6 +81,12 @@ pub async fn run(args: ExplainArgs, global: &Global) -> anyhow::Result<ExitCode>
         ..QueryRequest::default()
     };
     let parts = ask(&client, request, &catalogue).await?;
+    // The node answers with the revision that all units have, which need not be the newest.
+    let answered = match parts.head.columns.first() {
+        Some(column) if !indicator => format!("{}@{}", column.id, column.revision),
+        _ => id,
+    };
+    let definition = Definition::find(&catalogue, &answered)?;
     print::all(&definition, &parts, args.all_units, global.output())?;
     Ok(Exit::Done.into())
 }

@@ -16,8 +16,8 @@ use crate::output::harmless;
 pub fn shown(head: &QueryHead, layout: &Layout, end: &QueryEnd, wanted: Wanted) -> String {
     let mut text = String::new();
     for (look, amount) in layout.looks.iter().zip(&end.in_transit).filter(|(_, figure)| !figure.is_zero()) {
-        let (title, shown) = (&look.title, in_transit(look, amount));
-        let _ = writeln!(text, "in transit: {title} {shown} (what {}'s own total has beyond these rows)", head.scope);
+        let (title, shown, scope) = (&look.title, in_transit(look, amount), harmless(&head.scope));
+        let _ = writeln!(text, "in transit: {title} {shown} (what {scope}'s own total has beyond these rows)");
     }
     for it in &end.adjustments {
         text += &adjustment(&layout.looks, it);

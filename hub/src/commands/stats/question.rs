@@ -132,8 +132,10 @@ impl Question {
         let mut measures: Vec<String> = Vec::new();
         for wanted in &self.measures {
             let id = measure(catalogue, wanted)?;
-            if !measures.contains(&id) {
-                measures.push(id);
+            match measures.iter().find(|other| bare(other) == bare(&id)) {
+                Some(other) if *other == id => {}
+                Some(other) => return Err(usage(format!("{other} and {id} are one column: ask for them one by one"))),
+                None => measures.push(id),
             }
         }
         let bare: Vec<&str> = measures.iter().map(|id| bare(id)).collect();

@@ -48,7 +48,7 @@ fn screen(definition: &Definition<'_>, parts: &Parts, all_units: bool, colour: b
             None => look.cell(&parts.in_transit).shown(),
             Some(below) => format!("{} / {below}", parts.in_transit.numerator()),
         };
-        let _ = writeln!(text, "in transit: {beyond} ({}'s own total has it beyond the parts)", head.scope);
+        let _ = writeln!(text, "in transit: {beyond} ({}'s own total has it beyond the parts)", harmless(&head.scope));
     }
     text + &coverage::shown(&parts.coverage, all_units)
 }
