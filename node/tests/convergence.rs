@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "convergence/audit.rs"]
+mod audit;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 

@@ -73,7 +73,7 @@ pub(super) struct Pass<'a> {
     recount: SharedRecount,
     /// Children of which the items are not what their digest says, with the units below them:
     /// their parts are not to be trusted before they are sent again.
-    suspects: BTreeMap<DivisionCode, Scope>,
+    suspects: Suspects,
     waiting: Vec<Found>,
     missing: BTreeSet<Vec<u8>>,
     work: (u64, u64),
@@ -104,7 +104,7 @@ impl<'a> Pass<'a> {
             scope: Arc::new(scope),
             listener,
             recount,
-            suspects: BTreeMap::new(),
+            suspects: Suspects::new(),
             waiting: Vec::new(),
             missing: BTreeSet::new(),
             work: (0, of.max(1)),
@@ -134,11 +134,9 @@ impl<'a> Pass<'a> {
 
     async fn digests(&mut self) -> Result<(), AuditError> {
         let recount = Arc::clone(&self.recount);
-        let off = self.auditor.blocking(move |store| off(store, &recount)).await?;
-        for (found, below) in off {
-            if let (Found::Held { child, .. }, Some(below)) = (&found, below) {
-                self.suspects.insert(*child, below);
-            }
+        let (off, suspects) = self.auditor.blocking(move |store| off(store, &recount)).await?;
+        self.suspects = suspects;
+        for found in off {
             self.found(found).await?;
         }
         Ok(())
@@ -291,26 +289,28 @@ impl<'a> Pass<'a> {
     }
 }
 
-type Off = Vec<(Found, Option<Scope>)>;
+type Suspects = BTreeMap<DivisionCode, Scope>;
 
-/// Digests that are not those of the stored items, and of children the units below.
-fn off(store: &Store, recount: &SharedRecount) -> Result<Off, IndexError> {
+/// Digests that are not those of the stored items; and the children whose parts are not to be
+/// trusted: the digest is wrong, or it was, and the walk that mends it has not ended.
+fn off(store: &Store, recount: &SharedRecount) -> Result<(Vec<Found>, Suspects), IndexError> {
     let view = store.view();
     let recount = recount.lock();
-    let mut off = Vec::new();
+    let (mut off, mut suspects) = (Vec::new(), Suspects::new());
     let (stored, counted) = (view.state.head.digest, recount.feed());
     if stored != counted {
-        off.push((Found::Feed { stored, counted }, None));
+        off.push(Found::Feed { stored, counted });
     }
     for child in codes(view.index)? {
-        if let Some((stored, counted)) = repair::held_digests(view.index, &recount, child)?
-            && stored != counted
-        {
-            let below = Scope::read(view.index, Some(child))?.with_held(view.index, child)?;
-            off.push((Found::Held { child, stored, counted }, Some(below)));
+        let Some((stored, counted)) = repair::held_digests(view.index, &recount, child)? else { continue };
+        if stored != counted {
+            off.push(Found::Held { child, stored, counted });
+        }
+        if stored != counted || repair::is_walked(view.index, child)? {
+            suspects.insert(child, Scope::read(view.index, Some(child))?.with_held(view.index, child)?);
         }
     }
-    Ok(off)
+    Ok((off, suspects))
 }
 
 fn step_of(store: &Store, mut walk: Totals, parts: usize) -> Result<(Totals, Step, Vec<Found>), IndexError> {

@@ -182,6 +182,11 @@ pub fn held_digests(
     Ok(counted.map(|counted| (child.holding.digest, counted)))
 }
 
+/// Whether what is held of a child is being sent anew, or is to be.
+pub fn is_walked(index: &dyn Index, code: DivisionCode) -> Result<bool, IndexError> {
+    Ok(Child::read(&Draft::new(index), code)?.is_some_and(|child| child.walk.is_some()))
+}
+
 /// How many items are held of a child.
 pub fn held_count(index: &dyn Index, code: DivisionCode) -> Result<u64, IndexError> {
     Ok(Child::read(&Draft::new(index), code)?.map_or(0, |child| child.holding.digest.count))

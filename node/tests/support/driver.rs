@@ -20,9 +20,16 @@ pub struct Driver {
     /// What was last shown as complete.
     shown: Option<(Watermark, Option<wuji_proto::Digest>)>,
     pub items_sent: usize,
+    /// What the parent asked for again.
+    resends: Vec<Range>,
+    /// Every range that was sent again: its first key, and how many items.
+    pub resent: Vec<(Vec<u8>, usize)>,
     /// Why the parent does not let the child in.
     pub held: Option<String>,
 }
+
+/// The first key, and the first after it.
+type Range = (Vec<u8>, Option<Vec<u8>>);
 
 #[derive(Clone)]
 enum Step {
@@ -33,7 +40,7 @@ enum Step {
 impl Driver {
     /// The same link, to be opened anew.
     pub fn cut(&self) -> Self {
-        Self { items_sent: self.items_sent, ..Self::default() }
+        Self { items_sent: self.items_sent, resent: self.resent.clone(), ..Self::default() }
     }
 
     /// What the parent has acknowledged, if the link is open.
@@ -55,8 +62,14 @@ impl Driver {
         if feed.holding().is_some() {
             return false;
         }
+        if self.walk.is_none()
+            && let Some((from, to)) = self.resends.pop()
+        {
+            return self.again(feed, jobs, stream, from, to).await;
+        }
         match self.walk.clone() {
             Some(Step::Begin) => {
+                self.resends.clear();
                 let read = feed.read_range(&[], None, 1, 1).unwrap();
                 let frame = ChildFrame::WalkBegin { head: read.view, anchor: read.anchor };
                 if self.send(feed, jobs, stream, frame).await.is_some() {
@@ -119,6 +132,43 @@ impl Driver {
         if answer == Some(FrameOutcome::Range { agreed: true }) {
             (self.cursor, self.walk) = (began, read.to.map(|to| Step::From(to, began)));
         }
+        true
+    }
+
+    /// The open stream, if nothing is being sent anew on it.
+    pub fn stream(&self) -> Option<u64> {
+        self.stream.filter(|_| self.walk.is_none())
+    }
+
+    /// The parent asks on the stream for a range again.
+    pub fn asked_again(&mut self, from: Vec<u8>, to: Option<Vec<u8>>) {
+        self.resends.push((from, to));
+    }
+
+    async fn again(
+        &mut self,
+        feed: &dyn FeedSource,
+        jobs: &mpsc::Sender<ChildJob>,
+        stream: u64,
+        from: Vec<u8>,
+        end: Option<Vec<u8>>,
+    ) -> bool {
+        let read = feed.read_range(&from, end.as_deref(), ITEMS_MAX, usize::MAX).unwrap();
+        if read.to != end {
+            self.resends.push((read.to.clone().unwrap(), end));
+        }
+        self.items_sent += read.items.len();
+        self.resent.push((from.clone(), read.items.len()));
+        let frame = ChildFrame::Range {
+            from,
+            to: read.to,
+            view: read.view,
+            digest: read.digest,
+            anchor: read.anchor,
+            items: Some(read.items),
+            progress_permille: 1_000,
+        };
+        self.send(feed, jobs, stream, frame).await;
         true
     }
 

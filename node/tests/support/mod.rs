@@ -1,5 +1,6 @@
 //! A small federation of node states: one county, two townships, three workrooms.
 
+mod audits;
 mod check;
 mod clock;
 mod driver;
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use audits::{Harm, SLOW};
 use clock::SetClock;
 use driver::Driver;
 use prost::Message;
@@ -98,6 +100,22 @@ pub enum Act {
     Decay {
         node: usize,
         which: u8,
+    },
+    /// Something in the index of a running node is not what the writer wrote.
+    Damage {
+        node: usize,
+        which: u8,
+        harm: Harm,
+    },
+    /// A node audits itself, and puts right what it finds.
+    Audit {
+        node: usize,
+    },
+    /// A node's parent asks it for one unit's keys again; it sends so many frames of the answer.
+    Resend {
+        node: usize,
+        which: u8,
+        frames: usize,
     },
 }
 
@@ -265,6 +283,11 @@ impl Federation {
                 });
                 self.open(node);
             }
+            Act::Damage { node, which, harm } => {
+                self.damage(node, which, harm);
+            }
+            Act::Audit { node } => drop(self.audit(node, true).await),
+            Act::Resend { node, which, frames } => self.resend(node, which, frames).await,
             Act::Decay { node, which } => {
                 self.close(node, false).await;
                 self.edit_index(node, |index| decay(index, which));
