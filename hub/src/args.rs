@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use wuji_node::config::NodeArgs;
 
 use crate::client::Client;
-use crate::commands::{child, completion, dev, division, ledger, rank, stats, tree, up};
+use crate::commands::{audit, child, completion, dev, division, ledger, rank, stats, tree, up};
 use crate::contexts::{CONTEXTS_FILE_DEFAULT, Chosen, ContextError, Contexts};
 use crate::output::{Format, Output};
 
@@ -48,6 +48,9 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// Place the units of a tier by an indicator 对标找差
     Rank(rank::RankArgs),
+    /// Compare what is stored with what it is made of
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Plan children: only planned children are let in
     #[command(subcommand)]
     Child(child::ChildCommand),

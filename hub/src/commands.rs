@@ -4,6 +4,7 @@
 //!
 //! [`Global`]: crate::args::Global
 
+pub mod audit;
 pub mod child;
 pub mod completion;
 pub mod dev;
@@ -41,6 +42,7 @@ async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode>
         Command::Tree(args) => tree::run(&args, global).await,
         Command::Stats(args) => stats::run(args, global).await,
         Command::Rank(args) => rank::run(args, global).await,
+        Command::Audit(command) => audit::run(command, global).await,
         Command::Child(command) => child::run(command, global).await,
         Command::Up(args) => up::run(args).await,
         Command::Division(command) => division::run(&command, global),

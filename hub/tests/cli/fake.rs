@@ -1,5 +1,6 @@
 //! A node that answers what the tests expect and keeps what it was asked.
 
+mod audit;
 mod ledger;
 mod node;
 mod rank;
@@ -13,9 +14,9 @@ use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::catalogue_server::Catalogue;
 use wuji_proto::v1::{
-    AmendRequest, CatalogueReply, FieldDefinition, GetCatalogueRequest, IndicatorDefinition, LedgerDefinition,
-    ListRequest, MeasureDefinition, QueryRequest, RankReply, RankRequest, Record, Split, SubmitRequest, Title,
-    ZeroReportRequest, query_reply,
+    AmendRequest, AuditRequest, CatalogueReply, FieldDefinition, GetCatalogueRequest, IndicatorDefinition,
+    LedgerDefinition, ListRequest, MeasureDefinition, QueryRequest, RankReply, RankRequest, Record, Split,
+    SubmitRequest, Title, ZeroReportRequest, query_reply,
 };
 
 /// The played node.
@@ -42,6 +43,7 @@ pub struct State {
     pub spoil: Option<fn(&mut Vec<query_reply::Part>)>,
     pub spoil_rank: Option<fn(&mut RankReply)>,
     pub ranks: Vec<RankRequest>,
+    pub audits: Vec<AuditRequest>,
     pub lists: Vec<ListRequest>,
     pub zero_reports: Vec<ZeroReportRequest>,
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["stats"],
     &["stats", "explain"],
     &["rank"],
+    &["audit", "totals"],
     &["child", "register"],
     &["child", "adopt"],
     &["child", "list"],
@@ -42,7 +43,7 @@ fn every_command_has_help_with_examples() {
 #[test]
 fn the_top_level_help_names_every_command_and_the_exit_codes() {
     let help = Dir::new().out(&["--help"]);
-    for word in ["ledger", "status", "tree", "stats", "rank", "child", "completion", "EXIT CODES"] {
+    for word in ["ledger", "status", "tree", "stats", "rank", "audit", "child", "completion", "EXIT CODES"] {
         assert!(help.contains(word), "{help}");
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod asking;
+mod auditing;
 mod connecting;
 mod entries;
 mod explaining;

@@ -122,6 +122,7 @@ fn every_field_of_a_document_is_described() {
         &["stats", "explain", "mediation.success_rate"],
         &["rank", "--indicator", "mediation.success_rate"],
         &["ledger", "zero-report"],
+        &["audit", "totals", "--deep"],
         &["child", "list"],
         &["child", "register", "371122104", "--name", "x"],
         &["child", "adopt", "371122104", "--replace"],

@@ -9,8 +9,8 @@ use wuji_node::audit::pass::{Options, Outcome, Pace};
 use wuji_node::audit::units;
 use wuji_node::feed::exchange::ChildJob;
 use wuji_node::feed::item::ItemValue;
-use wuji_node::index::values::{HeldItem, OwnItem};
 use wuji_node::index::keys;
+use wuji_node::index::values::{HeldItem, OwnItem};
 use wuji_proto::v1::audit_reply::Part;
 use wuji_proto::{ItemKey, stored, v1};
 

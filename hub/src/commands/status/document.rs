@@ -1,7 +1,7 @@
 //! The status as a JSON document (docs/cli-json.md).
 
 use serde::Serialize;
-use wuji_proto::v1::{ChildStatus, IndexStatus, JournalStatus, ParentStatus, StatusReply};
+use wuji_proto::v1::{AuditStatus, ChildStatus, IndexStatus, JournalStatus, ParentStatus, StatusReply};
 
 use super::next::Next;
 use crate::output::json::serialize_time;
@@ -24,6 +24,7 @@ pub struct Status {
     pub holding: Optional,
     pub journal: Journal,
     pub index: Index,
+    pub audit: Audit,
     pub catalogue: CatalogueVersion,
     /// Null at the province.
     pub parent: Option<Parent>,
@@ -48,6 +49,18 @@ pub struct Index {
     pub rebuilt: Optional,
     #[serde(serialize_with = "serialize_time")]
     pub checkpoint_at: i64,
+}
+
+/// The standing audit.
+#[derive(Serialize)]
+pub struct Audit {
+    /// When the last whole pass ended.
+    #[serde(serialize_with = "serialize_time")]
+    pub passed_at: i64,
+    pub totals: u64,
+    pub differences: u64,
+    pub repaired: u64,
+    pub progress_permille: u32,
 }
 
 #[derive(Serialize)]
@@ -118,6 +131,7 @@ impl Status {
             holding: some(reply.holding),
             journal: reply.journal.unwrap_or_default().into(),
             index: reply.index.unwrap_or_default().into(),
+            audit: reply.audit.unwrap_or_default().into(),
             catalogue: CatalogueVersion { version: reply.catalogue_version, hash: reply.catalogue_hash },
             parent: reply.parent.map(Parent::from),
             children: reply.children.into_iter().map(Child::from).collect(),
@@ -134,6 +148,18 @@ impl From<JournalStatus> for Journal {
             bytes: it.bytes,
             recovered: some(it.recovered),
             refusing: some(it.refusing),
+        }
+    }
+}
+
+impl From<AuditStatus> for Audit {
+    fn from(it: AuditStatus) -> Self {
+        Self {
+            passed_at: it.passed_at_ms,
+            totals: it.totals,
+            differences: it.differences,
+            repaired: it.repaired,
+            progress_permille: it.progress,
         }
     }
 }

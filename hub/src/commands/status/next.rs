@@ -17,6 +17,7 @@ pub fn next(status: &StatusReply, measure: Option<&str>) -> Next {
     journal(status)
         .or_else(|| status.parent.as_ref().and_then(|parent| parent_trouble(status, parent)))
         .or_else(|| status.children.iter().find_map(child_trouble))
+        .or_else(|| audit(status))
         .or_else(|| first(status, "planned").map(never_connected))
         .or_else(|| behind(status))
         .unwrap_or_else(|| all_well(status, measure))
@@ -77,6 +78,16 @@ fn child_trouble(child: &ChildStatus) -> Option<Next> {
     }
 }
 
+fn audit(status: &StatusReply) -> Option<Next> {
+    let found = status.audit.as_ref().map(|audit| audit.differences.saturating_sub(audit.repaired))?;
+    (found > 0).then(|| {
+        say(
+            format!("the audit found {found} figures that are not the sum of their parts and could not put them right"),
+            format!("wuji audit totals --deep --repair -c {}", status.code),
+        )
+    })
+}
+
 fn first<'a>(status: &'a StatusReply, state: &str) -> Option<&'a ChildStatus> {
     status.children.iter().find(|child| child.state == state)
 }
@@ -118,7 +129,7 @@ fn all_well(status: &StatusReply, measure: Option<&str>) -> Next {
 
 #[cfg(test)]
 mod tests {
-    use wuji_proto::v1::JournalStatus;
+    use wuji_proto::v1::{AuditStatus, JournalStatus};
 
     use super::*;
 
@@ -158,6 +169,11 @@ mod tests {
         expect(|_| (), "all is well", "wuji stats --measure mediation.accepted --by unit -c 371122");
         expect(|it| it.children[0].digest = "catching-up".into(), "catching up", "wuji status -c 371122");
         expect(|it| it.children[1].state = "planned".into(), "never connected", "wuji node --config FILE");
+        expect(
+            |it| it.audit = Some(AuditStatus { differences: 3, repaired: 2, ..AuditStatus::default() }),
+            "1 figures",
+            "wuji audit totals --deep --repair -c 371122",
+        );
         expect(|it| it.children[0].state = "absent".into(), "not connected", "wuji status -c 371122102");
         expect(
             |it| it.parent.as_mut().unwrap().state = "connecting".into(),

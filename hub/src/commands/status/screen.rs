@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::document::{Child, Parent, Status};
+use super::document::{Audit, Child, Parent, Status};
 use crate::clock;
 use crate::commands::tree::tone;
 use crate::output::number::{bytes, grouped};
@@ -61,6 +61,7 @@ fn about(status: &Status) -> Vec<(String, Cell)> {
                 clock::shown(index.checkpoint_at)
             ),
         ),
+        audit_line(&status.audit),
         line("catalogue", format!("{} · {}", status.catalogue.version, short(&status.catalogue.hash))),
     ];
     let alarms = [
@@ -78,6 +79,27 @@ fn about(status: &Status) -> Vec<(String, Cell)> {
         lines.extend(parent_lines(parent));
     }
     lines
+}
+
+/// What the standing audit has come to.
+fn audit_line(audit: &Audit) -> (String, Cell) {
+    let passed = if audit.passed_at == 0 {
+        "no whole pass yet".to_owned()
+    } else {
+        format!("passed {} · {} totals", clock::shown(audit.passed_at), grouped(audit.totals.into()))
+    };
+    let now = match audit.progress_permille {
+        0 => String::new(),
+        done => format!(" · {}.{} % of the next", done / 10, done % 10),
+    };
+    let (found, tone) = match audit.differences {
+        0 => ("no differences".to_owned(), Tone::Good),
+        count => {
+            let tone = if count == audit.repaired { Tone::Waiting } else { Tone::Bad };
+            (format!("{} differences, {} put right", grouped(count.into()), grouped(audit.repaired.into())), tone)
+        }
+    };
+    ("audit".to_owned(), Cell::State(format!("{passed}{now} · {found}"), tone))
 }
 
 fn parent_lines(parent: &Parent) -> Vec<(String, Cell)> {

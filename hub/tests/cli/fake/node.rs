@@ -4,7 +4,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
-    AdoptChildReply, AdoptChildRequest, ChildStatus, IndexStatus, JournalStatus, ListChildrenReply,
+    AdoptChildReply, AdoptChildRequest, AuditStatus, ChildStatus, IndexStatus, JournalStatus, ListChildrenReply,
     ListChildrenRequest, ParentStatus, PlannedChild, RegisterChildReply, RegisterChildRequest, StatusReply,
     StatusRequest, TreeRequest, TreeUnit,
 };
@@ -70,7 +70,13 @@ impl Node for Fake {
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         Ok(Response::new(StatusReply {
-            audit: None,
+            audit: Some(AuditStatus {
+                passed_at_ms: NOW_MS - 7_200_000,
+                totals: 4_300,
+                differences: 2,
+                repaired: 2,
+                progress: 405,
+            }),
             code: "371122".to_owned(),
             name: "莒县".to_owned(),
             tier: "county".to_owned(),

@@ -178,8 +178,12 @@ impl Statistics for Fake {
         Ok(Response::new(reply))
     }
 
-    async fn audit(&self, _: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
-        Err(Status::unimplemented("not asked here"))
+    async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<Self::AuditStream>, Status> {
+        let request = request.into_inner();
+        let mut state = self.0.lock();
+        let parts = super::audit::parts(&request, state.cut_answers);
+        state.audits.push(request);
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
     }
 
     async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Replies>, Status> {
