@@ -32,7 +32,7 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How long a range that is asked for again may take.
-const RESEND_MAX: Duration = Duration::from_secs(60);
+const RESEND_MAX: Duration = Duration::from_mins(1);
 
 /// Why a child's copy could not be compared, or not be mended, in words.
 pub type Reason = String;
@@ -104,7 +104,9 @@ pub async fn compare(
 /// With a scope, the child has told of its units only: the others are not compared.
 fn differing(held: &Units, theirs: &Units, only_theirs: bool) -> Vec<Differing> {
     let mut both: BTreeMap<DivisionCode, (Digest, Digest)> = BTreeMap::new();
-    theirs.iter().for_each(|(unit, digest)| both.entry(*unit).or_default().1 = *digest);
+    for (unit, digest) in theirs {
+        both.entry(*unit).or_default().1 = *digest;
+    }
     for (unit, digest) in held {
         if !only_theirs || theirs.contains_key(unit) {
             both.entry(*unit).or_default().0 = *digest;
@@ -206,7 +208,7 @@ pub(super) async fn mend_suspect(
         })
         .await?;
     if sound && mended > 0 {
-        pass.cleared(child);
+        pass.cleared(child).await?;
     }
     Ok(())
 }

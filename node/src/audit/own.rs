@@ -19,7 +19,7 @@ use crate::index::{Index, IndexError};
 /// The own contributions of one state: what is stored, and what should be.
 pub struct Own<'a> {
     index: &'a dyn Index,
-    own: DivisionCode,
+    unit: DivisionCode,
     recount: &'a Recount,
     conditions: Deltas,
     /// Cells that no single record makes: conditions and reported days.
@@ -43,7 +43,7 @@ impl<'a> Own<'a> {
         for day in entered.chain(days::zero_reports(index)?) {
             whole.insert(cell(own, REPORTED, day).to_bytes(), 1);
         }
-        Ok(Self { index, own, recount, conditions, whole })
+        Ok(Self { index, unit: own, recount, conditions, whole })
     }
 
     /// What the own entries should contribute to a cell.
@@ -53,8 +53,8 @@ impl<'a> Own<'a> {
 
     /// What they are stored to contribute.
     pub fn stored(&self, cell: &[u8]) -> Result<i64, IndexError> {
-        let bytes = self.index.get(&place(self.own, cell))?;
-        bytes.map_or(Ok(0), |bytes| amount(self.own, &bytes))
+        let bytes = self.index.get(&place(self.unit, cell))?;
+        bytes.map_or(Ok(0), |bytes| amount(self.unit, &bytes))
     }
 
     /// What the conditions should contribute.
@@ -70,18 +70,18 @@ impl<'a> Own<'a> {
         cells_max: usize,
         found: &mut Vec<Found>,
     ) -> Result<(u64, Option<Vec<u8>>), IndexError> {
-        let prefix = CellKey::scope_prefix(self.own);
+        let prefix = CellKey::scope_prefix(self.unit);
         let from = from.max(&prefix);
         let (mut stored, mut next) = (BTreeMap::new(), None);
-        let end = keys::after(&place(self.own, &prefix));
-        let skipped = place(self.own, &[]).len();
-        self.index.scan(&place(self.own, from), end.as_deref(), &mut |key, value| {
+        let end = keys::after(&place(self.unit, &prefix));
+        let skipped = place(self.unit, &[]).len();
+        self.index.scan(&place(self.unit, from), end.as_deref(), &mut |key, value| {
             let item = key.get(skipped..).unwrap_or_default().to_vec();
             if stored.len() == cells_max {
                 next = Some(item);
                 return Ok(ControlFlow::Break(()));
             }
-            stored.insert(item, amount(self.own, value)?);
+            stored.insert(item, amount(self.unit, value)?);
             Ok(ControlFlow::Continue(()))
         })?;
         let to = next.clone().or_else(|| keys::after(&prefix));

@@ -137,7 +137,9 @@ impl<'a> Pass<'a> {
         let (off, suspects) = self.auditor.blocking(move |store| off(store, &recount)).await?;
         self.suspects = suspects;
         for found in off {
-            self.found(found).await?;
+            if self.scope.has(found.unit(self.auditor.store.own)) {
+                self.found(found).await?;
+            }
         }
         Ok(())
     }
@@ -217,10 +219,18 @@ impl<'a> Pass<'a> {
         self.suspects.keys().copied().collect()
     }
 
-    /// What is held of a child is again what its digest says.
-    pub fn cleared(&mut self, child: DivisionCode) {
+    /// What is held of a child is again what its digest says: its units were sent again.
+    pub async fn cleared(&mut self, child: DivisionCode) -> Result<(), AuditError> {
         self.suspects.remove(&child);
-        self.waiting.retain(|found| !matches!(found, Found::Held { child: other, .. } if *other == child));
+        let is_its = |found: &Found| matches!(found, Found::Held { child: other, .. } if *other == child);
+        let (its, waiting): (Vec<Found>, _) = std::mem::take(&mut self.waiting).into_iter().partition(is_its);
+        self.waiting = waiting;
+        for found in its {
+            self.outcome.repaired += 1;
+            self.auditor.board.repaired(1, 1);
+            self.tell(&found, Progress::Repaired).await?;
+        }
+        Ok(())
     }
 
     async fn found(&mut self, found: Found) -> Result<(), AuditError> {

@@ -37,6 +37,9 @@ pub fn ranges_of(unit: DivisionCode) -> [(Vec<u8>, Option<Vec<u8>>); 2] {
     })
 }
 
+/// The unit and the hash of a stored item, from its key and its value; `None`: it is about none.
+type ReadItem<'a> = dyn Fn(&[u8], &[u8]) -> Result<Option<(DivisionCode, u128)>, IndexError> + 'a;
+
 /// One side's items being read.
 struct Reading {
     units: Units,
@@ -53,7 +56,7 @@ impl Reading {
         index: &dyn Index,
         prefix: &[u8],
         items_max: usize,
-        item: &dyn Fn(&[u8], &[u8]) -> Result<Option<(DivisionCode, u128)>, IndexError>,
+        item: &ReadItem<'_>,
     ) -> Result<(), IndexError> {
         let Some(from) = self.next.take() else { return Ok(()) };
         let mut read = 0;

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod amending;
+mod audit;
 mod barrier;
 mod crashes;
 mod index;
