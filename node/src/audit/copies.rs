@@ -72,11 +72,11 @@ pub async fn compare(
 ) -> Result<Result<Compared, Reason>, AuditError> {
     let (mut equal, mut moving) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..TRIES_MAX {
-        let (head, theirs) = match ask(lines, child, scope, until).await {
+        let (mark, theirs) = match ask(lines, child, scope, until).await {
             Ok(told) => told,
             Err(status) => return Ok(Err(status.message().to_owned())),
         };
-        if !arrived(auditor, child, head).await? {
+        if !arrived(auditor, child, mark).await? {
             return Ok(Err("its feed did not arrive here in time, or is being sent anew".to_owned()));
         }
         let Some(held) = units::of_held(auditor, child).await? else {
@@ -89,7 +89,7 @@ pub async fn compare(
                 equal.insert(*unit);
             }
         }
-        if held.marks == (head, head) {
+        if held.marks == (mark, mark) {
             let differing: Vec<_> = differing.into_iter().filter(|it| !equal.contains(&it.unit)).collect();
             return Ok(Ok(Compared { units: (equal.len() + differing.len()) as u64, differing, moving: 0 }));
         }

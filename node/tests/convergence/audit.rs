@@ -10,7 +10,8 @@ use wuji_node::audit::listener::Listener;
 use wuji_node::audit::pass::Options;
 use wuji_proto::v1::audit_reply::Part;
 
-use crate::support::{self, Act, Federation, Harm, SLOW};
+use crate::support::audits::SLOW;
+use crate::support::{self, Act, Federation, Harm};
 
 const COUNTY: usize = 0;
 const TOWNSHIP: usize = 1;

@@ -1,6 +1,6 @@
 //! A small federation of node states: one county, two townships, three workrooms.
 
-mod audits;
+pub mod audits;
 mod check;
 mod clock;
 mod driver;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use audits::{Harm, SLOW};
+pub use audits::Harm;
 use clock::SetClock;
 use driver::Driver;
 use prost::Message;
