@@ -288,7 +288,7 @@ async fn services(
         }))
         .add_service(v1::statistics_server::StatisticsServer::new(StatisticsService {
             access: access.clone(),
-            desk,
+            desk: desk.clone(),
             auditor: Arc::clone(&state.auditor),
         }))
         .add_service(v1::reports_server::ReportsServer::new(ReportService {
@@ -296,6 +296,7 @@ async fn services(
             env: env.clone(),
             ledgers: state.ledgers.clone(),
             reports,
+            desk,
         }))
         .add_service(v1::node_server::NodeServer::new(NodeService {
             access,

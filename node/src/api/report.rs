@@ -10,6 +10,7 @@ use super::{interrupted, refusal};
 use crate::access::Access;
 use crate::env::Env;
 use crate::ledger::Ledgers;
+use crate::pull::Desk;
 use crate::report::shelf::{LIST_DEFAULT, LIST_MAX};
 use crate::report::{ReportError, Reports};
 
@@ -23,6 +24,8 @@ pub struct ReportService {
     pub ledgers: Ledgers,
     /// The reports.
     pub reports: Reports,
+    /// For reports of figures that are to be confirmed.
+    pub desk: Desk,
 }
 
 impl ReportService {
@@ -41,11 +44,12 @@ impl ReportService {
 impl reports_server::Reports for ReportService {
     async fn make(&self, request: Request<MakeReportRequest>) -> Result<Response<Report>, Status> {
         let actor = self.access.require_operator(&request)?.to_string();
-        let MakeReportRequest { kind, scope, period, issue, confirmed, .. } = request.into_inner();
-        if confirmed {
-            return Err(Status::unimplemented("this node cannot ask for newest figures yet: ask for local ones"));
+        let MakeReportRequest { kind, scope, period, issue, confirmed, within_ms } = request.into_inner();
+        let confirmation = if confirmed { self.desk.confirm(&scope, within_ms, 0).await } else { None };
+        let mut made = self.read(move |reports| reports.make(&kind, &scope, &period)).await?;
+        if let Some(confirmation) = confirmation {
+            made.coverage.get_or_insert_default().confirmation = Some(confirmation);
         }
-        let made = self.read(move |reports| reports.make(&kind, &scope, &period)).await?;
         if !issue {
             return Ok(Response::new(made));
         }

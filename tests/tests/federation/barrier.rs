@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use wuji_proto::v1::reports_client::ReportsClient;
 use wuji_proto::v1::{self, query_reply::Part};
 use wuji_tests::client::Client;
 use wuji_tests::records::{case, day};
@@ -74,6 +75,16 @@ async fn who_is_not_there_is_named_at_once_and_nobody_waits_for_it() -> Result<(
     let (total, confirmation) = confirmed(province, "", LONG).await?;
     assert_eq!((total, confirmation.confirmed), (1, 5));
     assert_eq!(unconfirmed(&confirmation), [(WORKROOM_2, "planned")]);
+    // A report says it, too.
+    let asked = v1::MakeReportRequest {
+        kind: "monthly".to_owned(),
+        period: "2025-03".to_owned(),
+        confirmed: true,
+        ..v1::MakeReportRequest::default()
+    };
+    let report = ReportsClient::new(province.channel()).make(asked).await?.into_inner();
+    let confirmation = report.coverage.context("no coverage")?.confirmation.context("no confirmation")?;
+    assert_eq!((confirmation.confirmed, unconfirmed(&confirmation)), (5, vec![(WORKROOM_2, "planned")]));
 
     federation.cut(COUNTY, true)?;
     wait::until("the city notices that the county is away", async || {
