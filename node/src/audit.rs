@@ -21,9 +21,6 @@ pub mod totals;
 pub mod units;
 pub mod worker;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 

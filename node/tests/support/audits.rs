@@ -38,7 +38,10 @@ pub enum Harm {
 /// Steps so small that an audit lasts long.
 pub const SLOW: Pace = Pace { keys: 3, parts: 9, pause: std::time::Duration::ZERO };
 
-type Change = (Vec<u8>, Option<Vec<u8>>);
+/// Another value, or none.
+type Harmed = Option<Vec<u8>>;
+
+type Change = (Vec<u8>, Harmed);
 
 impl Federation {
     /// Does harm to the index of a running node; false: there is nothing to harm.
@@ -101,7 +104,7 @@ impl Federation {
     /// A node's parent asks for a unit's keys again, one range after the other.
     pub async fn resend(&mut self, node: usize, which: u8, frames: usize) {
         let (Some(parent), Some(stream)) = (TREE[node].1, self.units[node].driver.stream()) else { return };
-        let below: Vec<usize> = (0..TREE.len()).filter(|unit| self.lies_under(*unit, node)).collect();
+        let below: Vec<usize> = (0..TREE.len()).filter(|unit| lies_under(*unit, node)).collect();
         let unit = self.units[below[usize::from(which) % below.len()]].options.code;
         let child = self.units[node].options.code;
         for (from, to) in units::ranges_of(unit) {
@@ -122,10 +125,6 @@ impl Federation {
         &self.units[node].driver.resent
     }
 
-    fn lies_under(&self, unit: usize, above: usize) -> bool {
-        unit == above || TREE[unit].1.is_some_and(|parent| self.lies_under(parent, above))
-    }
-
     /// At every link the digest of what is held is that of what the child has.
     pub fn check_digests(&self) {
         for (node, (_, parent)) in TREE.iter().enumerate() {
@@ -139,8 +138,12 @@ impl Federation {
     }
 }
 
-/// Another value under a key; `Some(None)`: none.
-fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Option<Vec<u8>>> {
+fn lies_under(unit: usize, above: usize) -> bool {
+    unit == above || TREE[unit].1.is_some_and(|parent| lies_under(parent, above))
+}
+
+/// What is done to a key; `None`: the harm is not for such a key.
+fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Harmed> {
     let own = keys::parse_item(key).map(|item| ItemKey::from_bytes(item).unwrap());
     let held = keys::parse_held_by(key).and_then(|_| ItemKey::from_bytes(keys::parse_held(key)?).ok());
     match (harm, own, held) {
@@ -150,14 +153,13 @@ fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Option<Vec<u8>>> {
             *amount += 7;
             Some(Some(item.to_bytes()))
         }
-        (Harm::NoTotal, Some(ItemKey::Cell(_)), _) => Some(None),
         (Harm::Held, _, Some(ItemKey::Cell(_))) => {
             let mut item = HeldItem::from_bytes(value).unwrap();
             let ItemValue::Amount(amount) = &mut item.value else { return None };
             *amount += 7;
             Some(Some(item.to_bytes()))
         }
-        (Harm::NoHeld, _, Some(ItemKey::Cell(_))) => Some(None),
+        (Harm::NoTotal, Some(ItemKey::Cell(_)), _) | (Harm::NoHeld, _, Some(ItemKey::Cell(_))) => Some(None),
         (Harm::HeldDigest, ..) if keys::parse_child(key).is_some() => {
             let mut child = stored::ChildHead::decode(value).unwrap();
             child.digest = vec![9; 16];
