@@ -114,6 +114,9 @@ impl Reporting {
             for (measure, days) in BY_DAY.iter().zip(&mut workroom.days) {
                 *days = series::reported_days(index, own, *child, *measure)?;
             }
+            // A unit that is planned anew has another day; of the former nothing is left.
+            let expected = series::reported_days(index, own, *child, EXPECTED)?;
+            workroom.expected = expected.into_iter().map(|day| (day, 1)).collect();
         }
         Ok(exact)
     }

@@ -26,6 +26,9 @@ pub struct Driver {
     pub resent: Vec<(Vec<u8>, usize)>,
     /// Why the parent does not let the child in.
     pub held: Option<String>,
+    /// Complete marks shown, and whether anything was sent behind the last one.
+    pub marks: usize,
+    pub behind: bool,
 }
 
 /// The first key, and the first after it.
@@ -40,7 +43,13 @@ enum Step {
 impl Driver {
     /// The same link, to be opened anew.
     pub fn cut(&self) -> Self {
-        Self { items_sent: self.items_sent, resent: self.resent.clone(), ..Self::default() }
+        Self {
+            items_sent: self.items_sent,
+            resent: self.resent.clone(),
+            marks: self.marks,
+            behind: self.behind,
+            ..Self::default()
+        }
     }
 
     /// What the parent has acknowledged, if the link is open.
@@ -126,6 +135,7 @@ impl Driver {
         };
         let mut answer = self.send(feed, jobs, stream, question(None)).await;
         if answer == Some(FrameOutcome::Range { agreed: false }) {
+            self.behind = true;
             self.items_sent += read.items.len();
             answer = self.send(feed, jobs, stream, question(Some(read.items.clone()))).await;
         }
@@ -182,6 +192,7 @@ impl Driver {
             return false;
         }
         self.items_sent += read.items.len();
+        self.behind |= !read.items.is_empty();
         let frame = ChildFrame::Batch {
             after: self.cursor,
             upto: read.upto,
@@ -193,6 +204,9 @@ impl Driver {
         };
         if self.send(feed, jobs, stream, frame).await.is_some() {
             (self.cursor, self.shown) = (read.upto, showing);
+            if read.complete.is_some() {
+                (self.marks, self.behind) = (self.marks + 1, false);
+            }
         }
         true
     }

@@ -1,0 +1,234 @@
+//! An independent oracle: plain SQL over `SQLite` that holds all raw records, and shares no code
+//! with what folds, rolls up and answers. Random trees write random records over all ledgers;
+//! at rest, and while replication is running, random questions are answered by both.
+//!
+//! A failure prints the seed. `WUJI_ORACLE_SEED=7 cargo test -p wuji-node --test oracle`
+//! replays that tree; `WUJI_ORACLE_TREES=500` tries so many.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::format_collect,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "oracle/compare.rs"]
+mod compare;
+#[path = "oracle/coverage.rs"]
+mod coverage;
+#[path = "oracle/database.rs"]
+mod database;
+#[path = "support/driver.rs"]
+#[allow(dead_code, reason = "another test asks more of it")]
+mod driver;
+#[path = "oracle/expected.rs"]
+mod expected;
+#[path = "oracle/federation.rs"]
+mod federation;
+#[path = "oracle/flight.rs"]
+mod flight;
+#[path = "oracle/question.rs"]
+mod question;
+#[path = "oracle/random.rs"]
+mod random;
+#[path = "oracle/rank.rs"]
+mod rank;
+#[path = "oracle/records.rs"]
+mod records;
+#[path = "oracle/standard.rs"]
+mod standard;
+#[path = "oracle/times.rs"]
+mod times;
+#[path = "oracle/tree.rs"]
+mod tree;
+#[path = "oracle/wrong.rs"]
+mod wrong;
+
+use compare::Answered;
+use expected::expected;
+use federation::Federation;
+use question::Question;
+use random::Random;
+
+/// Trees of a usual run.
+const TREES: u64 = 10;
+/// What is asked of one tree each time that it is at rest.
+const QUESTIONS: usize = 100;
+/// Stretches of writing and some replication before it is.
+const STRETCHES: usize = 6;
+/// What is asked after each.
+const QUESTIONS_IN_FLIGHT: usize = 15;
+/// Differences that are shown.
+const SHOWN_MAX: usize = 3;
+/// Rounds of writing, replication and questions.
+const ROUNDS: usize = 4;
+
+/// A number that the environment gives.
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().unwrap())
+}
+
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+}
+
+/// What was compared.
+#[derive(Default)]
+struct Tally {
+    exact: usize,
+    plausible: usize,
+    refused: usize,
+    in_flight: usize,
+    /// Of these, tables of places.
+    places: usize,
+    differences: Vec<String>,
+}
+
+/// Asks any node any question; what differs, if anything.
+fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Result<(), String> {
+    let node = *random.pick(&federation.asked());
+    let own = &federation.places[node].code;
+    let oracle = &federation.oracle;
+    let seen = federation.seen(node);
+    oracle.look(&seen);
+    let scopes = oracle.below(own);
+    let scope = if random.percent(50) { own } else { random.pick(&scopes) };
+    let question = question::question(random, &oracle.standard, scope, &tree::TIERS);
+    let shown = format!("{question:?}");
+    let told = |difference: String| format!("{own} is asked {shown}: {difference}");
+    if seen.values().any(|seen| seen.since != seen.at) {
+        tally.plausible += flight::plausible(federation, node, &question).map_err(told)?;
+        return Ok(());
+    }
+    if random.percent(20) {
+        tally.places += usize::from(rank::ask(federation, node, random, question.clone()).map_err(told)?);
+        return Ok(());
+    }
+    let answer = federation.ask(node, &question.request());
+    let wanted = expected(oracle, &question, own);
+    compare::compare(&question, &answer, &wanted).map_err(told)?;
+    *(if wanted.is_err() { &mut tally.refused } else { &mut tally.exact }) += 1;
+    Ok(())
+}
+
+fn ask_some(federation: &Federation, random: &mut Random, tally: &mut Tally, questions: usize) {
+    for _ in 0..questions {
+        let difference = ask(federation, random, tally).err();
+        tally.differences.extend(difference);
+    }
+}
+
+async fn one_tree(seed: u64, tally: &mut Tally) {
+    let mut random = Random::new(seed);
+    let before_all = tally.differences.len();
+    let root = [0, 0, 0, 1, 2, 3, 4][random.below(7)];
+    let mut federation = Federation::start(&mut random, root).await;
+    for _ in 0..ROUNDS {
+        for _ in 0..STRETCHES {
+            federation.write(&mut random, 10).await;
+            federation.carry_some(&mut random).await;
+            let before = tally.exact;
+            ask_some(&federation, &mut random, tally, QUESTIONS_IN_FLIGHT);
+            tally.in_flight += tally.exact - before;
+        }
+        federation.settle().await;
+        ask_some(&federation, &mut random, tally, QUESTIONS);
+        tally.differences.extend(federation.oracle.unstated());
+    }
+    let replay = |difference| format!("WUJI_ORACLE_SEED={seed} replays: {difference}");
+    let of_this = tally.differences.split_off(before_all);
+    tally.differences.extend(of_this.into_iter().map(replay));
+}
+
+#[test]
+fn every_answer_is_what_plain_sql_says() {
+    let seeds = match given("WUJI_ORACLE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..given("WUJI_ORACLE_TREES").unwrap_or(TREES),
+    };
+    let mut tally = Tally::default();
+    for seed in seeds.clone() {
+        block_on(one_tree(seed, &mut tally));
+    }
+    let Tally { exact, plausible, refused, in_flight, places, differences } = tally;
+    println!(
+        "{exact} answers are what plain SQL says, {in_flight} of them while replication was running; {refused} are refused"
+    );
+    println!("{places} times several units were placed as they must be");
+    println!("{plausible} figures of nodes that lacked something are possible");
+    let first: Vec<&String> = differences.iter().take(SHOWN_MAX).collect();
+    assert!(differences.is_empty(), "{} answers are wrong; the first: {first:#?}", differences.len());
+    if seeds == (0..TREES) {
+        assert!(exact > 3_000 && in_flight > 800 && plausible > 3_000 && places > 10, "too little was compared");
+    }
+}
+
+/// A tree at rest, and questions whose answers are right.
+async fn at_rest(random: &mut Random) -> (Federation, Vec<(usize, Question)>) {
+    let mut federation = Federation::start(random, 0).await;
+    federation.write(random, 500).await;
+    federation.settle().await;
+    let mut asked = Vec::new();
+    let mut questions: Vec<(usize, Question)> =
+        question::pinned(&federation.places[0].code).into_iter().map(|question| (0, question)).collect();
+    for _ in 0..600 {
+        let node = *random.pick(&federation.asked()[..3]);
+        let own = &federation.places[node].code;
+        questions.push((node, question::question(random, &federation.oracle.standard, own, &tree::TIERS)));
+    }
+    for (node, question) in questions {
+        if federation.ask(node, &question.request()).is_ok() {
+            assert_eq!(is_right(&federation, node, &question, &mut |_| true), Ok(true));
+            asked.push((node, question));
+        }
+    }
+    (federation, asked)
+}
+
+/// Whether an answer that was spoilt so is still what the oracle says; an error if there was
+/// nothing to spoil.
+fn is_right(
+    federation: &Federation,
+    node: usize,
+    question: &Question,
+    spoil: &mut dyn FnMut(&mut Answered) -> bool,
+) -> Result<bool, &'static str> {
+    let own = &federation.places[node].code;
+    federation.oracle.look(&federation.seen(node));
+    let mut answer = federation.ask(node, &question.request());
+    if !spoil(answer.as_mut().unwrap()) {
+        return Err("nothing to spoil");
+    }
+    let wanted = expected(&federation.oracle, question, own);
+    Ok(compare::compare(question, &answer, &wanted).is_ok())
+}
+
+#[test]
+fn wrong_answers_are_told_from_right_ones() {
+    block_on(async {
+        let (federation, asked) = at_rest(&mut Random::new(3)).await;
+        let sql = &federation.oracle.sql;
+        let right = |node: usize, question: &Question| is_right(&federation, node, question, &mut |_| true) == Ok(true);
+        let noticed = || !asked.iter().all(|(node, question)| right(*node, question));
+        for (mistake, made) in wrong::COUNTED {
+            sql.execute_batch("SAVEPOINT right").unwrap();
+            sql.execute_batch(made).unwrap();
+            assert!(noticed(), "nobody notices that {mistake}");
+            sql.execute_batch("ROLLBACK TO right; RELEASE right").unwrap();
+        }
+        for (mistake, made) in wrong::PERIODS {
+            federation.oracle.mistake.set(made);
+            assert!(noticed(), "nobody notices that {mistake}");
+        }
+        federation.oracle.mistake.set("");
+        for (mistake, mut spoil) in wrong::ANSWERS {
+            let spoilt: Vec<bool> = asked
+                .iter()
+                .filter_map(|(node, question)| is_right(&federation, *node, question, &mut spoil).ok())
+                .collect();
+            assert!(spoilt.len() > 5 && spoilt.iter().all(|right| !right), "nobody notices that {mistake}: {spoilt:?}");
+        }
+        assert!(!noticed(), "and without a mistake all is right");
+    });
+}

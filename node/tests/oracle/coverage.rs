@@ -1,0 +1,82 @@
+//! Who was expected, and who has reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::params;
+
+use super::database::Oracle;
+
+/// Workrooms expected at the end of a time, those that reported in it, and the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub expected: u64,
+    pub reported: u64,
+    pub not_expected: u64,
+}
+
+/// The coverage of a question's whole time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Coverage {
+    pub counts: Counts,
+    /// Expected and not reported.
+    pub missing: BTreeSet<String>,
+    /// Somebody's days are not known, and days would be needed.
+    pub by_month: bool,
+}
+
+/// Workrooms of the lines in each period. What is further down than the children is known by
+/// month: it has reported if it has in a month that the period touches.
+const WORKROOMS: &str = "
+    WITH room AS (SELECT line, code, op, expected, code = ?1 OR ?2 AND parent = ?1 AS by_day
+        FROM line JOIN unit ON unit.code = line.unit WHERE tier = 'workroom'),
+     time AS (SELECT *, date(first, 'start of month') AS m, date(last, 'start of month', '+1 month', '-1 day') AS n_m
+        FROM period),
+     -- By the unit itself, or as the node above it has stated.
+     told AS (SELECT unit, day FROM reported UNION SELECT unit, day FROM received)
+    SELECT line, p.n, code, code = ?1 OR iif(by_day, expected, date(expected, 'start of month')) <= last,
+        EXISTS (SELECT 1 FROM told WHERE told.unit = code
+            AND day BETWEEN iif(by_day, first, m) AND iif(by_day, last, n_m)), by_day
+    FROM room JOIN time p WHERE shift = ?3";
+
+type Room = (String, usize, String, bool, bool, bool);
+
+fn rooms(oracle: &Oracle, own: &str, needs_days: bool, shift: &str) -> Vec<Room> {
+    let mut statement = oracle.sql.prepare(WORKROOMS).unwrap();
+    let rows = statement.query_map(params![own, needs_days, shift], |row| {
+        let n = usize::try_from(row.get::<_, i64>(1)?).unwrap();
+        Ok((row.get(0)?, n, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// The counts of every whole unit among the lines, by period.
+pub fn counts(oracle: &Oracle, own: &str, needs_days: bool) -> BTreeMap<(String, usize), Counts> {
+    let mut counts = BTreeMap::<_, Counts>::new();
+    for (line, n, _, expected, reported, _) in rooms(oracle, own, needs_days, "") {
+        counts.entry((line, n)).or_default().add(expected, reported);
+    }
+    counts
+}
+
+impl Counts {
+    fn add(&mut self, expected: bool, reported: bool) {
+        self.expected += u64::from(expected);
+        self.reported += u64::from(reported);
+        self.not_expected += u64::from(!expected);
+    }
+}
+
+impl Coverage {
+    pub fn of(oracle: &Oracle, own: &str, scope: &str, needs_days: bool) -> Self {
+        oracle.lines(&[(scope.to_owned(), true)]);
+        let mut coverage = Self { counts: Counts::default(), missing: BTreeSet::new(), by_month: false };
+        for (_, _, code, expected, reported, by_day) in rooms(oracle, own, needs_days, "whole") {
+            coverage.counts.add(expected, reported);
+            coverage.by_month |= needs_days && !by_day;
+            if expected && !reported {
+                coverage.missing.insert(code);
+            }
+        }
+        coverage
+    }
+}

@@ -1,0 +1,317 @@
+//! A tree of node states in one process, and beside it the oracle with the same records.
+//! For each node it is known what of each unit below it has reached it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::ToSpan;
+use wuji_node::catalogue::Catalogue;
+use wuji_node::config::IndexKind;
+use wuji_node::env::{Env, Workers};
+use wuji_node::feed::exchange::FeedSource;
+use wuji_node::state::{NodeState, StateOptions};
+use wuji_node::statistics::answer::{Asked, QueryError, answer};
+use wuji_node::statistics::rank::rank;
+use wuji_node::statistics::standing::Unlinked;
+use wuji_node::telemetry::Metrics;
+use wuji_proto::stored::DayReceived;
+use wuji_proto::stored::entry::Event;
+use wuji_proto::{RecordId, period, v1};
+
+use super::compare::Answered;
+use super::database::{Oracle, Seen};
+use super::driver::Driver;
+use super::random::Random;
+use super::records::{day, record, submitted};
+use super::tree::{Place, tree};
+
+/// Ledgers, those that several records make something of more often.
+const LEDGERS: [&str; 16] = [
+    "mediation",
+    "mediation",
+    "mediation",
+    "mediation",
+    "staff",
+    "staff",
+    "staff",
+    "workroom",
+    "workroom",
+    "screening",
+    "publicity",
+    "service",
+    "legal_aid",
+    "special",
+    "funding",
+    "subsidy",
+];
+
+struct Node {
+    state: NodeState,
+    driver: Driver,
+    /// Up to here the node's journal was looked through for days that it received.
+    stamped: u64,
+    seen: BTreeMap<usize, Seen>,
+}
+
+struct Written {
+    unit: usize,
+    ledger: &'static str,
+    id: RecordId,
+    revision: u32,
+}
+
+pub struct Federation {
+    _directory: tempfile::TempDir,
+    pub places: Vec<Place>,
+    nodes: BTreeMap<usize, Node>,
+    pub oracle: Oracle,
+    op: u32,
+    live: BTreeMap<u32, Written>,
+    serial: u32,
+}
+
+impl Federation {
+    pub async fn start(random: &mut Random, root: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let catalogue = Arc::new(Catalogue::embedded().unwrap());
+        let places = tree(random, root);
+        let open = |place: &Place| {
+            let options = StateOptions {
+                code: place.code.parse().unwrap(),
+                name: format!("unit {}", place.code),
+                parent: place.parent.map(|parent| places[parent].code.parse().unwrap()),
+                directory: directory.path().join(&place.code),
+                segment_bytes: 1 << 20,
+                index: IndexKind::Memory,
+                cache_bytes: 1 << 20,
+                checkpoint_every: Duration::from_hours(1),
+                hold: Duration::ZERO,
+                accept_loss: false,
+            };
+            let env = Env { workers: Workers::Tasks, ..Env::production() };
+            let state = NodeState::open(&env, &options, Arc::clone(&catalogue), &Metrics::new()).unwrap();
+            Node { state, driver: Driver::default(), stamped: 0, seen: BTreeMap::new() }
+        };
+        let connected = places.iter().enumerate().filter(|(_, place)| place.connects);
+        let nodes = connected.map(|(at, place)| (at, open(place))).collect();
+        let mut federation = Self {
+            _directory: directory,
+            nodes,
+            oracle: Oracle::new(),
+            op: 0,
+            live: BTreeMap::new(),
+            serial: 0,
+            places,
+        };
+        for at in 0..federation.places.len() {
+            federation.plan(at).await;
+        }
+        federation
+    }
+
+    async fn plan(&mut self, at: usize) {
+        let place = &self.places[at];
+        self.op += 1;
+        let parent = place.parent.map(|parent| self.places[parent].code.as_str());
+        self.oracle.plan(&place.code, parent, place.tier, &place.expected, self.op);
+        let Some(parent) = place.parent else { return self.note(at) };
+        let day = period::days(place.expected.parse().unwrap());
+        let ledgers = &self.nodes[&parent].state.ledgers;
+        ledgers.register_child(place.code.parse().unwrap(), format!("unit {}", place.code), day, "test").await.unwrap();
+        self.note(parent);
+    }
+
+    /// A unit has done something: its own node knows at once.
+    fn note(&mut self, unit: usize) {
+        let seen = Seen { since: self.op, at: self.op };
+        self.nodes.get_mut(&unit).unwrap().seen.insert(unit, seen);
+    }
+
+    /// Submissions, amendments and voidings, at any units.
+    pub async fn write(&mut self, random: &mut Random, acts: usize) {
+        for _ in 0..acts {
+            let writers: Vec<usize> = self.nodes.keys().copied().filter(|at| self.places[*at].writes).collect();
+            if writers.is_empty() {
+                return;
+            }
+            let unit = *random.pick(&writers);
+            match random.below(10) {
+                0..6 => self.submit(random, unit).await,
+                6 if random.percent(50) => self.zero_report(random).await,
+                6..9 => self.amend(random).await,
+                _ => self.void(random).await,
+            }
+        }
+        for node in self.nodes.values() {
+            node.state.ledgers.settled().await;
+        }
+        self.oracle.refresh();
+    }
+
+    async fn submit(&mut self, random: &mut Random, unit: usize) {
+        let ledger = *random.pick(&LEDGERS);
+        let only_one = ledger == "workroom";
+        if only_one && self.live.values().any(|written| (written.unit, written.ledger) == (unit, ledger)) {
+            return;
+        }
+        self.serial += 1;
+        let number = self.serial;
+        let id = RecordId::derived(u128::from(number).to_be_bytes());
+        self.live.insert(number, Written { unit, ledger, id, revision: 0 });
+        self.put(random, number).await;
+    }
+
+    async fn amend(&mut self, random: &mut Random) {
+        let numbers: Vec<u32> = self.live.keys().copied().collect();
+        if !numbers.is_empty() {
+            let number = *random.pick(&numbers);
+            self.put(random, number).await;
+        }
+    }
+
+    /// Gives a record new values, its first or others.
+    async fn put(&mut self, random: &mut Random, number: u32) {
+        let Written { unit, ledger, id, revision } = self.live[&number];
+        self.serial += 1;
+        let form = &self.oracle.standard.ledgers[ledger];
+        let values = record(random, form, self.serial);
+        let ledgers = &self.nodes[&unit].state.ledgers;
+        let submission = ledgers.check(ledger, id, submitted(&values, form)).unwrap();
+        let receipt = match revision {
+            0 => ledgers.submit(vec![submission], "test").await.pop().unwrap().unwrap(),
+            _ => ledgers.amend(submission, revision, "test").await.unwrap(),
+        };
+        self.live.get_mut(&number).unwrap().revision = receipt.revision;
+        self.op += 1;
+        self.oracle.write(number, &self.places[unit].code, ledger, self.op, Some(&values));
+        self.note(unit);
+    }
+
+    async fn void(&mut self, random: &mut Random) {
+        let numbers: Vec<u32> = self.live.keys().copied().collect();
+        if numbers.is_empty() {
+            return;
+        }
+        let number = *random.pick(&numbers);
+        let Written { unit, ledger, id, revision } = self.live.remove(&number).unwrap();
+        self.nodes[&unit].state.ledgers.void(ledger, id, revision, "entered twice", "test").await.unwrap();
+        self.op += 1;
+        self.oracle.write(number, &self.places[unit].code, ledger, self.op, None);
+        self.note(unit);
+    }
+
+    /// Any unit says of some days that there was nothing.
+    async fn zero_report(&mut self, random: &mut Random) {
+        let unit = *random.pick(&self.asked());
+        let from = day(random);
+        let to = from.saturating_add(random.between(0, 9).days());
+        let ledgers = &self.nodes[&unit].state.ledgers;
+        ledgers.zero_report(period::days(from), period::days(to), "test").await.unwrap();
+        self.op += 1;
+        self.oracle.zero_report(&self.places[unit].code, &from.to_string(), &to.to_string(), self.op);
+        self.note(unit);
+    }
+
+    /// A node states the days that it has received, and the oracle takes them from its journal.
+    async fn stamp(&mut self, at: usize) {
+        for _ in 0..100 {
+            if self.nodes[&at].state.stamp().await == 0 {
+                break;
+            }
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let node = self.nodes.get_mut(&at).unwrap();
+        node.state.ledgers.settled().await;
+        let former = self.op;
+        for frame in node.state.journal.entries_from(node.stamped + 1) {
+            let frame = frame.unwrap();
+            node.stamped = frame.position.sequence;
+            let Some(Event::DaysReceived(received)) = frame.entry.event else { continue };
+            for DayReceived { code, day, by_report, on_time } in received.days {
+                self.op += 1;
+                let day = period::date(day).to_string();
+                self.oracle.stamp(&code, &self.places[at].code, &day, by_report, on_time, self.op);
+            }
+        }
+        if self.op > former {
+            self.note(at);
+        }
+    }
+
+    /// Lets a node's link carry up to so many frames; how many there were.
+    pub async fn carry(&mut self, at: usize, frames: usize) -> usize {
+        let Some(parent) = self.places[at].parent else { return 0 };
+        let Some(mut child) = self.nodes.remove(&at) else { return 0 };
+        child.state.ledgers.settled().await;
+        let (feed, marks) = (child.state.feed(), child.driver.marks);
+        let held = self.nodes.get_mut(&parent).unwrap();
+        let carried = child.driver.run(feed.as_ref() as &dyn FeedSource, &held.state.child_jobs(), frames).await;
+        for (unit, seen) in &child.seen {
+            let former = held.seen.get(unit).map_or(0, |seen| seen.since);
+            if child.driver.behind {
+                held.seen.insert(*unit, Seen { since: former, at: seen.at });
+            } else if child.driver.marks > marks {
+                held.seen.insert(*unit, *seen);
+            }
+        }
+        self.nodes.insert(at, child);
+        self.stamp(parent).await;
+        carried
+    }
+
+    /// Links carry a little, here and there; some are cut.
+    pub async fn carry_some(&mut self, random: &mut Random) {
+        for _ in 0..random.below(2 * self.places.len()) {
+            let at = random.below(self.places.len());
+            if random.percent(10)
+                && let Some(node) = self.nodes.get_mut(&at)
+            {
+                node.driver = node.driver.cut();
+            }
+            let frames = if random.percent(50) { 500 } else { random.below(6) };
+            self.carry(at, frames).await;
+        }
+    }
+
+    /// Lets all links carry what they have until nothing moves.
+    pub async fn settle(&mut self) {
+        for _ in 0..60 {
+            let mut moved = 0;
+            for at in (0..self.places.len()).rev() {
+                moved += self.carry(at, 500).await;
+            }
+            if moved == 0 {
+                return;
+            }
+        }
+        panic!("the federation does not settle");
+    }
+
+    /// Nodes that can be asked.
+    pub fn asked(&self) -> Vec<usize> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// What a node has seen of the units below it.
+    pub fn seen(&self, node: usize) -> BTreeMap<String, Seen> {
+        self.nodes[&node].seen.iter().map(|(unit, seen)| (self.places[*unit].code.clone(), *seen)).collect()
+    }
+
+    pub fn ask(&self, node: usize, request: &v1::QueryRequest) -> Result<Answered, QueryError> {
+        let state = &self.nodes[&node].state;
+        let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
+        let asked = Asked { catalogue, now_ms, standings: &Unlinked };
+        let answer = answer(request, &state.store.view().figures(), &asked)?;
+        Ok(Answered { rows: answer.rows().collect(), end: answer.end })
+    }
+
+    pub fn rank(&self, node: usize, request: &v1::RankRequest) -> Result<v1::RankReply, QueryError> {
+        let state = &self.nodes[&node].state;
+        let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
+        let asked = Asked { catalogue, now_ms, standings: &Unlinked };
+        rank(request, &state.store.view().figures(), &asked)
+    }
+}
