@@ -94,19 +94,20 @@ impl Rows<'_> {
     /// What a unit itself wrote. Of the node's own that is known; of a unit below it is what
     /// the unit's total has beyond its children's.
     fn own_entries(&self, unit: DivisionCode) -> Result<Vec<Row>, QueryError> {
+        // Its workrooms have rows of their own: here none of them is looked at.
+        let uncounted = Rows { reporting: &Reporting::default(), ..*self };
         let mut rows = if unit == self.figures.own {
-            self.rows_by_day(unit, CellSource::OwnEntries)?
+            uncounted.rows_by_day(unit, CellSource::OwnEntries)?
         } else {
             let mut rows: BTreeMap<_, _> =
-                self.of_units(&[unit])?.into_iter().map(|row| (row.words.clone(), row)).collect();
-            for part in self.of_units(self.directory.children(unit))? {
+                uncounted.of_units(&[unit])?.into_iter().map(|row| (row.words.clone(), row)).collect();
+            for part in uncounted.of_units(self.directory.children(unit))? {
                 let zero = || Row { unit, values: vec![Value::default(); part.values.len()].into(), ..part.clone() };
                 rows.entry(part.words.clone()).or_insert_with(zero).subtract(&part);
             }
             rows.into_values().collect()
         };
         rows.retain(|row| !row.is_zero());
-        // Its workrooms have rows of their own.
         for row in &mut rows {
             row.reporting = None;
         }
