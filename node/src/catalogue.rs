@@ -11,6 +11,7 @@
 //! * [`Reporting`]: what makes a workroom's day a reported one, and until when it is in time.
 
 mod builtin;
+mod ceiling;
 mod columns;
 mod condition;
 mod document;

@@ -11,6 +11,7 @@
 //! * [`each_month`]: unit-months: a stock's value in each month of a period, added up.
 //! * [`received`]: which days of a child are stated as received, and which it has reported.
 //! * [`adoption`]: which revision of a measure a question is answered with.
+//! * [`records`]: answers from the records themselves.
 //! * [`directory`]: the subtree as the feed's directory entries tell it.
 
 pub mod adoption;
@@ -22,6 +23,7 @@ pub mod memory;
 pub mod plan;
 pub mod rank;
 pub mod received;
+pub mod records;
 pub mod reporting;
 pub mod rollup;
 pub mod rows;

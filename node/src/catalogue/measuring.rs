@@ -186,25 +186,36 @@ impl StockRule {
 
 impl Measure {
     fn contribute(&self, facts: &Facts<'_>, emit: &mut dyn FnMut(Contribution)) {
+        self.changes(facts, &mut |day, amount| {
+            self.each_part(facts, |part| emit(Contribution { measure: self.key, day, part, amount }));
+        });
+    }
+
+    /// Days and amounts, undivided; of a stock the changes of its value. None of 0.
+    fn changes(&self, facts: &Facts<'_>, emit: &mut dyn FnMut(i32, i64)) {
         match &self.rule {
             Rule::Flow { date, filter, amount } => {
                 let Some(day) = facts.date(*date) else { return };
                 let amount = if facts.holds(filter) { facts.amount(*amount) } else { 0 };
                 if amount != 0 {
-                    self.each_part(facts, |part| emit(Contribution { measure: self.key, day, part, amount }));
+                    emit(day, amount);
                 }
             }
             Rule::Stock(stock) => {
                 let Some((from, until, amount)) = stock.span(facts) else { return };
-                self.each_part(facts, |part| {
-                    if let Some(day) = until {
-                        emit(Contribution { measure: self.key, day, part: part.clone(), amount: -amount });
-                    }
-                    emit(Contribution { measure: self.key, day: from, part, amount });
-                });
+                if let Some(day) = until {
+                    emit(day, -amount);
+                }
+                emit(from, amount);
             }
             Rule::Tally | Rule::Condition(_) => {}
         }
+    }
+
+    /// Whether it is counted record by record, so that it can be divided by any field of the
+    /// records: not the built-ins, and not what holds for a unit as a whole.
+    pub const fn is_of_records(&self) -> bool {
+        matches!(self.rule, Rule::Flow { .. } | Rule::Stock(_))
     }
 
     fn each_part(&self, facts: &Facts<'_>, mut emit: impl FnMut(Part)) {
@@ -233,6 +244,15 @@ impl Catalogue {
         let facts = plan.place(facts, event_date);
         for measure in plan.measures.iter().filter_map(|at| self.measures.get(*at)) {
             measure.contribute(&facts, emit);
+        }
+    }
+
+    /// What one live record adds to one measure, undivided: days since 1900-01-01 and amounts,
+    /// of a stock the changes of its value. The parts that
+    /// [`contributions`](Self::contributions) emits of any one split add up to it.
+    pub fn changes(&self, measure: &Measure, facts: &Values, event_date: i32, emit: &mut dyn FnMut(i32, i64)) {
+        if let Some(plan) = self.plans.get(&measure.ledger) {
+            measure.changes(&plan.place(facts, event_date), emit);
         }
     }
 
