@@ -8,11 +8,12 @@
 //! * [`reporting`]: days: zero reports of the unit, and days of its children that are received.
 //! * [`pending`]: what is decided but not yet in the index.
 //! * [`error`]: why something is refused.
-//! * [`read`]: records, alone and in pages.
+//! * [`read`], [`list`]: records, alone and in pages.
 
 pub mod children;
 pub mod committer;
 pub mod error;
+pub mod list;
 pub mod pending;
 pub mod read;
 pub mod reporting;
@@ -96,6 +97,11 @@ impl Ledgers {
         content_key: [u8; 32],
     ) -> Self {
         Self { own: store.own, catalogue, store, journal, time, intents, acknowledged, content_key }
+    }
+
+    /// The unit.
+    pub const fn own(&self) -> DivisionCode {
+        self.own
     }
 
     /// The catalogue that records are checked against.

@@ -20,6 +20,7 @@
 //! * [`statistics`]: how cells add up over the tree, and how they are asked for.
 //! * [`audit`]: every total against its parts, every copy against its source, again and again.
 //! * [`report`]: figures as they were issued.
+//! * [`relay`]: questions that other nodes answer.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
 
@@ -38,6 +39,7 @@ pub mod ledger;
 pub mod link;
 pub mod node;
 pub mod pull;
+pub mod relay;
 pub mod report;
 pub mod retry;
 pub mod state;

@@ -24,6 +24,7 @@ use crate::env::{Env, Worker};
 use crate::feed::exchange::Refusal;
 use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus};
 use crate::pull::{Answers, Barrier, Desk, Lines, Local};
+use crate::relay::{ParentAnswers, Relay};
 use crate::report::Reports;
 use crate::state::{NodeState, StateOptions};
 use crate::status::NodeStatus;
@@ -148,7 +149,9 @@ impl Running {
             let (store, ledgers) = (Arc::clone(&state.store), state.ledgers.clone());
             let local = Local { env: env.clone(), store, ledgers, standings };
             let (feed, below) = (state.feed(), Arc::<Lines>::clone(&lines));
+            let relay = Relay::new(Arc::new(local.clone()), Arc::<Lines>::clone(&lines), env.clone());
             Desk {
+                relay,
                 barrier: Arc::new(Barrier { local: local.clone(), feed, below, parent: parent.clone() }),
                 local,
                 parent,
@@ -178,7 +181,8 @@ impl Running {
                 let status = status(Some(Arc::clone(&parent)));
                 let desk = desk(Some(parent), &status);
                 let auditor = Arc::clone(&state.auditor);
-                let answers = Answers { barrier: Arc::clone(&desk.barrier), auditor, details: None };
+                let details = ParentAnswers { relay: desk.relay.clone(), parent: dial.0.tier() };
+                let answers = Answers { barrier: Arc::clone(&desk.barrier), auditor, details: Some(Arc::new(details)) };
                 let link = link.with_answerer(Arc::new(answers));
                 let worker = env.spawn_worker("push", link.run(stopping.clone()))?;
                 (Some(worker), status, desk)
@@ -281,6 +285,7 @@ async fn services(
             access: access.clone(),
             env: env.clone(),
             ledgers: state.ledgers.clone(),
+            relay: desk.relay.clone(),
         }))
         .add_service(v1::catalogue_server::CatalogueServer::new(CatalogueService {
             access: access.clone(),

@@ -1,21 +1,18 @@
 //! Writing and reading records.
 
 use tonic::{Request, Response, Status, Streaming};
+use wuji_proto::RecordId;
 use wuji_proto::v1::ledger_server::Ledger;
 use wuji_proto::v1::{
-    AmendRequest, GetRequest, ImportReply, ImportRequest, ListReply, ListRequest, Receipt, Record, RecordState,
-    SubmitRequest, VoidRequest, ZeroReportReply, ZeroReportRequest,
+    AmendRequest, GetRequest, ImportReply, ImportRequest, ListReply, ListRequest, Receipt, Record, SubmitRequest,
+    VoidRequest, ZeroReportReply, ZeroReportRequest,
 };
-use wuji_proto::{ParseError, RecordId};
 
 use super::{Replies, import, interrupted, refusal};
 use crate::access::Access;
 use crate::env::Env;
-use crate::ledger::read::{Filter, PAGE_MAX};
 use crate::ledger::{self, LedgerError, Ledgers};
-
-/// Records on a page that does not say how many it wants.
-const PAGE_DEFAULT: usize = 100;
+use crate::relay::{self, Relay};
 
 /// The service.
 pub struct LedgerService {
@@ -25,6 +22,8 @@ pub struct LedgerService {
     pub env: Env,
     /// The ledgers.
     pub ledgers: Ledgers,
+    /// For other units' records.
+    pub relay: Relay,
 }
 
 impl LedgerService {
@@ -103,29 +102,11 @@ impl Ledger for LedgerService {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
         self.access.require_operator(&request)?;
         let request = request.into_inner();
-        if self.ledgers.catalogue().ledger(&request.ledger).is_none() {
-            return Err(refusal::ledger(LedgerError::unknown_ledger(&request.ledger, self.ledgers.catalogue())));
+        if !request.unit.is_empty() && request.unit != self.ledgers.own().as_str() {
+            let (tier, within) = (self.ledgers.own().tier(), relay::within(request.within_ms));
+            return self.relay.records(request, tier, within).await.map(Response::new).map_err(refusal::relay);
         }
-        let voided = match request.state() {
-            RecordState::Unspecified => None,
-            RecordState::Live => Some(false),
-            RecordState::Voided => Some(true),
-        };
-        let filter = Filter { from: request.from, to: request.to, voided };
-        let after = match request.page_token.as_str() {
-            "" => None,
-            token => Some(token.parse().map_err(|error: ParseError| refusal::argument("page_token", &error))?),
-        };
-        let count = match usize::try_from(request.page_size).unwrap_or(PAGE_MAX) {
-            0 => PAGE_DEFAULT,
-            count => count.min(PAGE_MAX),
-        };
-        let (records, more) = self.read(move |ledgers| ledgers.page(&request.ledger, &filter, after, count)).await?;
-        let next_page_token = match records.last() {
-            Some(last) if more => last.id.clone(),
-            _ => String::new(),
-        };
-        Ok(Response::new(ListReply { records, next_page_token }))
+        Ok(Response::new(self.read(move |ledgers| ledgers.list(&request)).await?))
     }
 
     type ImportStream = Replies<ImportReply>;

@@ -7,6 +7,7 @@ use wuji_proto::ParseError;
 
 use crate::catalogue::Violation;
 use crate::ledger::LedgerError;
+use crate::relay::RelayError;
 use crate::report::ReportError;
 use crate::statistics::answer::QueryError;
 use crate::statistics::plan::PlanError;
@@ -19,6 +20,8 @@ pub fn ledger(error: LedgerError) -> Status {
         LedgerError::UnknownLedger(..) | LedgerError::Reason | LedgerError::NotAChild { .. } | LedgerError::Name => {
             Status::invalid_argument(message)
         }
+        LedgerError::Unit(error) => argument("unit", &error),
+        LedgerError::PageToken(error) => argument("page_token", &error),
         LedgerError::UnknownRecord { .. } => Status::not_found(message),
         LedgerError::Taken(_) | LedgerError::NotUnique(_) => Status::already_exists(message),
         LedgerError::Conflict { .. } => Status::aborted(message),
@@ -64,6 +67,23 @@ pub fn report(error: ReportError) -> Status {
         ReportError::Ledger(error) => ledger(error),
         ReportError::Index(error) => ledger(error.into()),
         ReportError::Read(error) => ledger(error.into()),
+    }
+}
+
+/// Of a question or a list that other nodes were to answer.
+pub fn relay(error: RelayError) -> Status {
+    let message = error.to_string();
+    match error {
+        RelayError::Query(error) => query(&error),
+        RelayError::Ledger(error) => ledger(error),
+        RelayError::Asker(error) => argument("asker", &error),
+        RelayError::Ceiling { .. } => Status::permission_denied(message),
+        RelayError::Refused { status, .. } => Status::new(status.code(), message),
+        RelayError::Unreachable { .. } | RelayError::Child(_) | RelayError::Malformed(_) | RelayError::Interrupted => {
+            Status::unavailable(message)
+        }
+        RelayError::TooMuch(_) => Status::resource_exhausted(message),
+        RelayError::Gone(gone) => gone.into(),
     }
 }
 

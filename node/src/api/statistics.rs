@@ -6,12 +6,15 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::statistics_server::Statistics;
-use wuji_proto::v1::{self, QueryReply, QueryRequest};
+use wuji_proto::v1::{self, QueryReply, QueryRequest, query_reply};
 
 use super::{REPLIES_MAX, Replies, interrupted, refusal};
 use crate::access::Access;
 use crate::audit::{self, Auditor};
-use crate::pull::Desk;
+use crate::pull::{Desk, Gone};
+use crate::relay::{self, Out, RelayError};
+use crate::statistics::answer::QueryError;
+use crate::statistics::plan::PlanError;
 
 /// The service.
 pub struct StatisticsService {
@@ -51,8 +54,12 @@ impl Statistics for StatisticsService {
         } else {
             None
         };
-        let answered = self.desk.local.answer(question).await.ok_or_else(interrupted)?;
-        let mut answer = answered.map_err(|error| refusal::query(&error))?;
+        let mut answer = match self.desk.local.answer(question.clone()).await.ok_or_else(interrupted)? {
+            Err(QueryError::Plan(PlanError::NotHeld(_))) if !question.local_only => {
+                return Ok(Response::new(relayed(&self.desk, question, confirmation)));
+            }
+            answered => answered.map_err(|error| refusal::query(&error))?,
+        };
         if let Some(confirmation) = confirmation {
             let coverage = answer.end.coverage.get_or_insert_default();
             coverage.confirmation = Some(confirmation);
@@ -66,5 +73,40 @@ impl Statistics for StatisticsService {
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(out))))
+    }
+}
+
+/// The answer of the nodes below, streamed as it comes. When the caller goes, so do the calls.
+fn relayed(desk: &Desk, question: QueryRequest, confirmation: Option<v1::Confirmation>) -> Replies<QueryReply> {
+    let (replies, out) = mpsc::channel(REPLIES_MAX);
+    let (relay, tier) = (desk.relay.clone(), desk.local.store.own.tier());
+    let within = relay::within(question.within_ms);
+    tokio::spawn(async move {
+        let confirmed = Confirmed { replies: &replies, confirmation };
+        tokio::select! {
+            () = replies.closed() => {}
+            answered = relay.relay(question, tier, within, &confirmed) => match answered {
+                Ok(()) | Err(RelayError::Gone(_)) => {}
+                // Whoever has gone meanwhile is told nothing.
+                Err(error) => drop(replies.send(Err(refusal::relay(error))).await),
+            },
+        }
+    });
+    Box::pin(ReceiverStream::new(out))
+}
+
+/// Puts what a barrier came to into the coverage of an answer.
+struct Confirmed<'r> {
+    replies: &'r mpsc::Sender<Result<QueryReply, Status>>,
+    confirmation: Option<v1::Confirmation>,
+}
+
+#[tonic::async_trait]
+impl Out for Confirmed<'_> {
+    async fn put(&self, mut part: query_reply::Part) -> Result<(), Gone> {
+        if let (query_reply::Part::End(end), Some(confirmation)) = (&mut part, &self.confirmation) {
+            end.coverage.get_or_insert_default().confirmation = Some(confirmation.clone());
+        }
+        self.replies.put(part).await
     }
 }

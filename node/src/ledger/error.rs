@@ -16,6 +16,12 @@ pub enum LedgerError {
     /// There is no such ledger.
     #[error("there is no ledger {0:?}{1}")]
     UnknownLedger(String, String),
+    /// A code that is none.
+    #[error("unit: {0}")]
+    Unit(wuji_proto::ParseError),
+    /// A page token that no reply had.
+    #[error("page_token: {0}")]
+    PageToken(wuji_proto::ParseError),
     /// There is no such record.
     #[error("there is no record {id} in ledger {ledger}")]
     UnknownRecord {

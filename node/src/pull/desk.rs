@@ -9,6 +9,7 @@ use super::barrier::WITHIN_DEFAULT;
 use super::{Barrier, Local};
 use crate::api::refusal;
 use crate::link::PushStatus;
+use crate::relay::Relay;
 
 /// Units that a confirmation in an answer names, where it is not told how many.
 const UNITS_NAMED: u32 = 100;
@@ -26,6 +27,8 @@ pub struct Desk {
     pub local: Local,
     /// For what is to be confirmed.
     pub barrier: Arc<Barrier>,
+    /// Asks the nodes below for what is not held here.
+    pub relay: Relay,
     /// The line upward; `None` at the province.
     pub parent: Option<Arc<PushStatus>>,
 }

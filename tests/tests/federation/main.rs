@@ -8,6 +8,7 @@ mod crashes;
 mod index;
 mod offline;
 mod reporting;
+mod relay;
 mod revisions;
 mod standing;
 mod stocks;

@@ -18,6 +18,7 @@ use crate::env::{Env, Workers};
 use crate::feed::exchange::ChildJob;
 use crate::link::{AcceptParts, AcceptService, Children, PushLink, PushParts, PushStatus, server};
 use crate::pull::{Answers, Barrier, Below, Desk, Local};
+use crate::relay::Relay;
 use crate::state::{NodeState, StateOptions};
 use crate::status::NodeStatus;
 use crate::telemetry::Metrics;
@@ -186,6 +187,8 @@ fn desk(
     let standings = Arc::new(NodeStatus::new("unit".to_owned(), state, Arc::clone(children), parent.clone()));
     let (store, ledgers) = (Arc::clone(&state.store), state.ledgers.clone());
     let local = Local { env: env.clone(), store, ledgers, standings };
-    let barrier = Barrier { local: local.clone(), feed: state.feed(), below, parent: parent.clone() };
-    Desk { barrier: Arc::new(barrier), local, parent }
+    let barrier =
+        Barrier { local: local.clone(), feed: state.feed(), below: Arc::clone(&below), parent: parent.clone() };
+    let relay = Relay::new(Arc::new(local.clone()), below, env.clone());
+    Desk { barrier: Arc::new(barrier), local, relay, parent }
 }

@@ -1,0 +1,76 @@
+//! What a node can say without asking others.
+
+use std::sync::Arc;
+
+use wuji_proto::{DivisionCode, Tier, v1};
+
+use crate::catalogue::Catalogue;
+use crate::index::IndexError;
+use crate::ledger::LedgerError;
+use crate::pull::Local;
+use crate::statistics::answer::{Answer, Asked, QueryError, answer};
+use crate::statistics::directory::Directory;
+use crate::statistics::records;
+use crate::statistics::warm::warm;
+
+/// A node's own knowledge. All but [`settled`](Self::settled) block briefly.
+#[tonic::async_trait]
+pub trait Here: Send + Sync {
+    /// The unit.
+    fn own(&self) -> DivisionCode;
+
+    /// Its catalogue.
+    fn catalogue(&self) -> &Catalogue;
+
+    /// Waits until what was acknowledged is in the index.
+    async fn settled(&self);
+
+    /// The units below.
+    fn directory(&self) -> Result<Arc<Directory>, IndexError>;
+
+    /// The answer from the cells that are held.
+    fn answer(&self, question: &v1::QueryRequest) -> Result<Answer, QueryError>;
+
+    /// The rows of what the unit itself wrote, from its records.
+    fn entries(&self, question: &v1::QueryRequest, asker: Tier) -> Result<Vec<v1::QueryRow>, QueryError>;
+
+    /// A page of the unit's own records, with all their values.
+    fn list(&self, request: &v1::ListRequest) -> Result<v1::ListReply, LedgerError>;
+}
+
+#[tonic::async_trait]
+impl Here for Local {
+    fn own(&self) -> DivisionCode {
+        self.store.own
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        self.ledgers.catalogue()
+    }
+
+    async fn settled(&self) {
+        self.ledgers.settled().await;
+    }
+
+    fn directory(&self) -> Result<Arc<Directory>, IndexError> {
+        let view = self.store.view();
+        let figures = view.figures();
+        figures.memory.directory(figures.index)
+    }
+
+    fn answer(&self, question: &v1::QueryRequest) -> Result<Answer, QueryError> {
+        // What is refused here is refused again below.
+        let _ = warm(question, &self.store, self.ledgers.catalogue());
+        let now_ms = self.ledgers.now_ms();
+        let asked = Asked { catalogue: self.ledgers.catalogue(), now_ms, standings: self.standings.as_ref() };
+        answer(question, &self.store.view().figures(), &asked)
+    }
+
+    fn entries(&self, question: &v1::QueryRequest, asker: Tier) -> Result<Vec<v1::QueryRow>, QueryError> {
+        records::rows(question, self.ledgers.catalogue(), self.store.view().index, self.store.own, asker)
+    }
+
+    fn list(&self, request: &v1::ListRequest) -> Result<v1::ListReply, LedgerError> {
+        self.ledgers.list(request)
+    }
+}
