@@ -164,9 +164,15 @@ impl Relay {
             "" => own,
             text => text.parse().map_err(|error: wuji_proto::ParseError| PlanError::Question(error.to_string()))?,
         };
-        let directory = self.blocking(|here| here.directory()).await??;
+        let directory = self.units_below().await?;
         let asked = Asked { question: &question, asker: tier, until, directory };
         if scope == own { self.own_scope(&asked, out).await } else { self.pass(&asked, scope, out).await }
+    }
+
+    async fn units_below(&self) -> Result<Arc<Directory>, RelayError> {
+        let here = Arc::clone(&self.here);
+        let read = self.env.blocking(move || here.directory()).await;
+        Ok(read.ok_or(RelayError::Interrupted)??)
     }
 
     /// Work on this node's own state, off the async workers.

@@ -133,9 +133,10 @@ impl Relay {
             }
         };
         for row in &mut rows {
-            match named {
-                Some(unit) => label(row, unit, &name),
-                None => (row.unit, row.unit_name) = (String::new(), String::new()),
+            if let Some(unit) = named {
+                label(row, unit, &name);
+            } else {
+                (row.unit, row.unit_name) = (String::new(), String::new());
             }
         }
         Ok(rows)

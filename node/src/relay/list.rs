@@ -75,7 +75,7 @@ impl Relay {
         until: Instant,
     ) -> Result<v1::ListReply, RelayError> {
         let own = self.here.own();
-        let directory = self.blocking(|here| here.directory()).await??;
+        let directory = self.units_below().await?;
         let hop = directory.branch(own, unit).ok_or(PlanError::NoUnit { own, scope: unit })?;
         let question = v1::QueryRequest::default();
         let asked = Asked { question: &question, asker: tier, until, directory };

@@ -24,13 +24,9 @@ impl Unreached {
     /// A child that did not answer. `rows`: those of it that are in the answer all the same.
     pub(super) fn child(&mut self, child: DivisionCode, why: &RelayError, rows: u64, directory: &Directory) {
         let below = directory.units().filter(|(code, _)| *code != child && directory.lies_under(*code, child)).count();
-        let mut reason = why.to_string();
-        if rows > 0 {
-            reason.push_str(&format!("; {rows} rows of it came before that and are in the answer"));
-        }
-        if below > 0 {
-            reason.push_str(&format!("; with it, {below} units below it are not asked"));
-        }
+        let came = (rows > 0).then(|| format!("{rows} rows of it came before that and are in the answer"));
+        let with_it = (below > 0).then(|| format!("with it, {below} units below it are not asked"));
+        let reason = [Some(why.to_string()), came, with_it].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let (code, name) = (child.to_string(), directory.name(child));
         self.push(v1::AbsentUnit { code, name, state: STATE.to_owned(), reason, ..v1::AbsentUnit::default() });
     }

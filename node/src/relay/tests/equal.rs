@@ -89,7 +89,7 @@ fn recount(records: &[Written], scope: &str) -> Vec<String> {
             Some(Kind::Text(word)) => word,
             _ => String::new(),
         };
-        let ended = word("result").is_empty().then_some(i32::MAX).unwrap_or(record.date + 20);
+        let ended = if word("result").is_empty() { i32::MAX } else { record.date + 20 };
         for (month, first, last) in months {
             let (first, last) = (super::world::day(first), super::world::day(last));
             let sums = counted.entry((word("dispute_type"), word("source"), month)).or_default();

@@ -157,10 +157,10 @@ async fn a_page_travels_in_parts_with_its_token_and_what_does_not_belong_is_refu
         ("token is none", vec![part(full(1), "here")]),
         ("another kind", vec![Ok(Part::Query(v1::QueryReply::default()))]),
     ] {
-        let parts = std::sync::Mutex::new(parts);
-        let scripted = Scripted(move |_| std::mem::take(&mut *parts.lock().unwrap()));
+        let parts = parking_lot::Mutex::new(parts);
+        let scripted = Scripted(move |_| std::mem::take(&mut *parts.lock()));
         world.below[&code("371122101")].connect(UNIT, Arc::new(scripted));
-        let page_size = if words == "more records" { 1 } else { 0 };
+        let page_size = u32::from(words == "more records");
         let error = listed(&world, "371122101", v1::ListRequest { page_size, ..request() }).await.unwrap_err();
         assert!(error.to_string().contains(words), "{words:?} is not in {error}");
     }

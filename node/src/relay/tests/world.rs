@@ -335,9 +335,9 @@ pub(super) fn shown(figures: &[v1::Figure]) -> String {
 pub(super) fn rows(answer: &Whole) -> Vec<String> {
     let row = |row: &v1::QueryRow| {
         let labels = [&row.period, &row.unit].into_iter().chain(&row.words).filter(|label| !label.is_empty());
-        let compared: String =
+        let compared: Vec<String> =
             row.comparisons.iter().map(|one| format!(" | {} {}", one.period, shown(&one.figures))).collect();
-        format!("{}: {}{compared}", labels.cloned().collect::<Vec<_>>().join(" "), shown(&row.figures))
+        format!("{}: {}{}", labels.cloned().collect::<Vec<_>>().join(" "), shown(&row.figures), compared.concat())
     };
     answer.rows.iter().map(row).collect()
 }

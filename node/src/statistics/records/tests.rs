@@ -80,9 +80,9 @@ fn answered(question: &v1::QueryRequest) -> Vec<String> {
         figures.iter().map(one).collect::<Vec<_>>().join(" ")
     };
     let row = |row: &v1::QueryRow| {
-        let compared: String =
+        let compared: Vec<String> =
             row.comparisons.iter().map(|one| format!(" | {} {}", one.period, figures(&one.figures))).collect();
-        format!("{} {}: {}{compared}", row.period, row.words.join("|"), figures(&row.figures))
+        format!("{} {}: {}{}", row.period, row.words.join("|"), figures(&row.figures), compared.concat())
     };
     rows.iter().map(row).collect()
 }
