@@ -46,6 +46,7 @@ use crate::pull::{Below, Gone, PartSender, WITHIN_MAX};
 use crate::statistics::answer::{Answer, QueryError};
 use crate::statistics::directory::Directory;
 use crate::statistics::plan::PlanError;
+use crate::statistics::records::Of;
 pub use answer::ParentAnswers;
 pub use error::RelayError;
 pub use here::Here;
@@ -167,6 +168,11 @@ impl Relay {
         let directory = self.units_below().await?;
         let asked = Asked { question: &question, asker: tier, until, directory };
         if scope == own { self.own_scope(&asked, out).await } else { self.pass(&asked, scope, out).await }
+    }
+
+    /// Whose records are its own, and when.
+    fn of(&self) -> Of {
+        Of { unit: self.here.own(), today: self.here.today() }
     }
 
     async fn units_below(&self) -> Result<Arc<Directory>, RelayError> {

@@ -17,7 +17,8 @@ use super::unreached::Unreached;
 use super::{Asked, CHILDREN_AT_ONCE_MAX, FIGURES_KEPT_MAX, Out, Relay, RelayError};
 use crate::pull::{Ask, Parts};
 use crate::statistics::answer::{Answer, QueryError};
-use crate::statistics::records::{Shape, check, fields, is_stored};
+use crate::statistics::plan::PlanError;
+use crate::statistics::records::{Shape, ambiguous, check, fields, is_nothing, is_stored};
 
 /// A question to the children, and what the node itself can say to it.
 pub(super) struct Gathering<'q> {
@@ -70,23 +71,27 @@ impl Relay {
     }
 
     async fn gathering<'q>(&self, asked: &'q Asked<'q>) -> Result<Gathering<'q>, RelayError> {
-        let (question, catalogue, own) = (asked.question, self.here.catalogue(), self.here.own());
+        let (catalogue, own) = (self.here.catalogue(), self.here.own());
+        if let Some(measure) = ambiguous(asked.question, catalogue) {
+            let why = format!("of {measure} there are several revisions, and each unit has its own: ask for measures");
+            return Err(PlanError::Question(why).into());
+        }
+        let (whole, comparable) = self.whole(asked.question).await?;
+        let question = pinned(asked.question, &whole.head.columns);
         let (mut rows, mut named) = (Rows::of(&question.by)?, None);
-        let is_stored = is_stored(question, catalogue, own);
+        let is_stored = is_stored(&question, catalogue, self.of());
         if !is_stored {
             // Every owner would refuse: say so at once.
-            check(question, catalogue, own, asked.asker)?;
+            check(&question, catalogue, self.of(), asked.asker)?;
         }
         if matches!(rows, Rows::Tier(tier) if own.tier() >= tier) {
             (rows, named) = (Rows::Whole, Some(own)); // it is the one row itself
         }
-        let shape = Shape::read(question, catalogue, own)?;
-        let (whole, comparable) = self.whole(question).await?;
-        let question = pinned(question, &whole.head.columns);
+        let shape = Shape::read(&question, catalogue, self.of())?;
         let children = subs(&question, rows, &asked.directory, own);
         let zero = |column: &v1::Column| if is_ratio(column) { v1::Figure::ratio(0, 0) } else { v1::Figure::amount(0) };
         let sums = Sums {
-            stocks: shape.stocks.clone(),
+            at_date: shape.at_date.clone(),
             last: shape.periods.last().cloned().unwrap_or_default(),
             zero: whole.head.columns.iter().map(zero).collect(),
             compared: question.compare.len(),
@@ -265,11 +270,8 @@ pub(super) fn label(row: &mut v1::QueryRow, unit: DivisionCode, name: &str) {
 
 /// Leaves out words under which nothing was counted.
 fn without_nothing(rows: &mut Vec<v1::QueryRow>) {
-    let counted = |row: &v1::QueryRow| {
-        let compared = row.comparisons.iter().flat_map(|compared| &compared.figures);
-        row.figures.iter().chain(compared).any(|figure| !figure.is_zero())
-    };
-    let words: BTreeSet<Vec<String>> = rows.iter().filter(|row| counted(row)).map(|row| row.words.clone()).collect();
+    let words: BTreeSet<Vec<String>> =
+        rows.iter().filter(|row| !is_nothing(row)).map(|row| row.words.clone()).collect();
     rows.retain(|row| words.contains(&row.words));
 }
 

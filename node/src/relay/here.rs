@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wuji_proto::{DivisionCode, Tier, v1};
+use wuji_proto::{DivisionCode, Tier, period, v1};
 
 use crate::catalogue::Catalogue;
 use crate::index::IndexError;
@@ -10,8 +10,9 @@ use crate::ledger::LedgerError;
 use crate::pull::Local;
 use crate::statistics::answer::{Answer, Asked, QueryError, answer};
 use crate::statistics::directory::Directory;
-use crate::statistics::records;
+use crate::statistics::records::{self, Of};
 use crate::statistics::warm::warm;
+use crate::time::civil_date;
 
 /// A node's own knowledge. All but [`settled`](Self::settled) block briefly.
 #[tonic::async_trait]
@@ -24,6 +25,9 @@ pub trait Here: Send + Sync {
 
     /// Waits until what was acknowledged is in the index.
     async fn settled(&self);
+
+    /// Its civil date, days since 1900-01-01.
+    fn today(&self) -> i32;
 
     /// The units below.
     fn directory(&self) -> Result<Arc<Directory>, IndexError>;
@@ -52,6 +56,10 @@ impl Here for Local {
         self.ledgers.settled().await;
     }
 
+    fn today(&self) -> i32 {
+        period::days(civil_date(self.ledgers.now_ms()))
+    }
+
     fn directory(&self) -> Result<Arc<Directory>, IndexError> {
         let view = self.store.view();
         let figures = view.figures();
@@ -67,7 +75,8 @@ impl Here for Local {
     }
 
     fn entries(&self, question: &v1::QueryRequest, asker: Tier) -> Result<Vec<v1::QueryRow>, QueryError> {
-        records::rows(question, self.ledgers.catalogue(), self.store.view().index, self.store.own, asker)
+        let of = Of { unit: self.store.own, today: self.today() };
+        records::rows(question, self.ledgers.catalogue(), self.store.view().index, of, asker)
     }
 
     fn list(&self, request: &v1::ListRequest) -> Result<v1::ListReply, LedgerError> {

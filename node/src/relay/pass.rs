@@ -19,7 +19,7 @@ impl Relay {
     pub(super) async fn pass(&self, asked: &Asked<'_>, scope: DivisionCode, out: &dyn Out) -> Result<(), RelayError> {
         let own = self.here.own();
         let hop = asked.directory.branch(own, scope).ok_or(PlanError::NoUnit { own, scope })?;
-        let shape = Shape::read(asked.question, self.here.catalogue(), own)?;
+        let shape = Shape::read(asked.question, self.here.catalogue(), self.of())?;
         let time = asked.time_below();
         let question = v1::QueryRequest {
             scope: scope.to_string(),

@@ -8,6 +8,7 @@ use wuji_proto::{AMOUNT_MAX, v1};
 
 use super::{FIGURES_KEPT_MAX, RelayError};
 use crate::statistics::plan::Order;
+use crate::statistics::records::is_nothing;
 use crate::statistics::table::Value;
 
 /// Unit, words, period: the order of an answer.
@@ -16,8 +17,8 @@ type Key = (String, Vec<String>, String);
 /// How a table's rows are summed.
 #[derive(Clone, Debug)]
 pub(super) struct Sums {
-    /// Of each column, whether only the last period's rows count.
-    pub(super) stocks: Vec<bool>,
+    /// Of each column, whether of numerator and denominator only the last period's count.
+    pub(super) at_date: Vec<(bool, bool)>,
     /// The label of the last period.
     pub(super) last: String,
     /// Sums of nothing, one a column.
@@ -46,10 +47,10 @@ impl Sums {
 
     /// Adds a row to a total. Values at different dates are not added up.
     pub(super) fn add(&self, total: &mut Total, row: &v1::QueryRow) {
-        let counts: Vec<bool> = self.stocks.iter().map(|stock| !stock || row.period == self.last).collect();
+        let is_last = row.period == self.last;
         let add = |sum: &mut Vec<v1::Figure>, figures: &[v1::Figure]| {
-            for ((sum, figure), _) in sum.iter_mut().zip(figures).zip(&counts).filter(|(_, counts)| **counts) {
-                *sum = sum.plus(figure);
+            for ((sum, figure), at_date) in sum.iter_mut().zip(figures).zip(&self.at_date) {
+                *sum = sum.plus(&if is_last { *figure } else { without(figure, *at_date) });
             }
         };
         add(&mut total.figures, &row.figures);
@@ -120,6 +121,7 @@ impl Table {
                 None => groups.push((sums.nothing(), vec![row])),
             }
         }
+        groups.retain(|(_, rows)| rows.iter().any(|row| row.words.is_empty()) || !rows.iter().all(is_nothing));
         for (total, rows) in &mut groups {
             sums.add_all(total, rows);
         }
@@ -135,6 +137,15 @@ impl Table {
             if at < shown { ordered.rows.extend(rows) } else { ordered.left_out += 1 }
         }
         ordered
+    }
+}
+
+/// A figure without the sums that are values at a date.
+fn without(figure: &v1::Figure, (numerator, denominator): (bool, bool)) -> v1::Figure {
+    let kept = if numerator { 0 } else { figure.numerator() };
+    match figure.denominator() {
+        None => v1::Figure::amount(kept),
+        Some(under) => v1::Figure::ratio(kept, if denominator { 0 } else { under }),
     }
 }
 

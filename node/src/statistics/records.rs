@@ -10,7 +10,7 @@ mod question;
 #[cfg(test)]
 mod tests;
 
-use wuji_proto::{DivisionCode, Tier, v1};
+use wuji_proto::{Tier, v1};
 
 use super::answer::QueryError;
 use super::plan::PlanError;
@@ -18,31 +18,26 @@ use super::rows::FIGURES_MAX;
 use crate::catalogue::Catalogue;
 use crate::index::Index;
 use count::Counts;
+pub use question::{Of, Shape, ambiguous, fields, is_stored};
 use question::{Question, labels};
-pub use question::{Shape, fields, is_stored};
 
-/// Whether records of units like `own` can answer the question for `asker`: an error names
+/// Whether records can answer the question for `asker`: an error names
 /// what cannot be.
-pub fn check(
-    request: &v1::QueryRequest,
-    catalogue: &Catalogue,
-    own: DivisionCode,
-    asker: Tier,
-) -> Result<(), PlanError> {
-    Question::read(request, catalogue, own, asker).map(drop)
+pub fn check(request: &v1::QueryRequest, catalogue: &Catalogue, of: Of, asker: Tier) -> Result<(), QueryError> {
+    Question::read(request, catalogue, of, asker).map(drop)
 }
 
-/// The rows of what the node `own` itself wrote, whatever units the question is by: by words,
-/// then by period. Words that no record of the time has are left out; without fields there is
-/// a row a period, also of nothing.
+/// The rows of what the unit itself wrote, whatever units the question is by: by words,
+/// then by period. Words that have no figure are left out; without fields there is a row a
+/// period, also of nothing.
 pub fn rows(
     request: &v1::QueryRequest,
     catalogue: &Catalogue,
     index: &dyn Index,
-    own: DivisionCode,
+    of: Of,
     asker: Tier,
 ) -> Result<Vec<v1::QueryRow>, QueryError> {
-    let question = Question::read(request, catalogue, own, asker)?;
+    let question = Question::read(request, catalogue, of, asker)?;
     let counts = Counts::read(&question, index)?;
     let (plan, words) = (&question.plan, counts.words());
     let rows = words.len().saturating_mul(plan.periods.len());
@@ -53,18 +48,27 @@ pub fn rows(
     let labels = labels(plan);
     let mut table = Vec::with_capacity(rows);
     for words in &words {
-        for (span, label) in plan.periods.iter().zip(&labels) {
+        let of_words = plan.periods.iter().zip(&labels).map(|(span, label)| {
             let compared = plan
                 .compared(*span)
                 .map(|span| v1::Comparison { period: span.label(), figures: counts.figures(words, span) });
-            table.push(v1::QueryRow {
+            v1::QueryRow {
                 period: label.clone(),
                 words: words.clone(),
                 comparisons: compared.collect(),
                 figures: counts.figures(words, *span),
                 ..v1::QueryRow::default()
-            });
+            }
+        });
+        let of_words: Vec<v1::QueryRow> = of_words.collect();
+        if question.fields.is_empty() || !of_words.iter().all(is_nothing) {
+            table.extend(of_words);
         }
     }
     Ok(table)
+}
+
+/// Whether all figures of a row and its comparisons are 0.
+pub fn is_nothing(row: &v1::QueryRow) -> bool {
+    row.figures.iter().chain(row.comparisons.iter().flat_map(|compared| &compared.figures)).all(v1::Figure::is_zero)
 }

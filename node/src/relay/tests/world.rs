@@ -28,7 +28,7 @@ use crate::statistics::Figures;
 use crate::statistics::answer::{Answer, Asked, QueryError, answer};
 use crate::statistics::directory::Directory;
 use crate::statistics::memory::Memory;
-use crate::statistics::records;
+use crate::statistics::records::{self, Of};
 use crate::statistics::standing::Unlinked;
 
 pub(super) const NOW_MS: i64 = 1_770_000_000_000;
@@ -124,6 +124,10 @@ impl Here for Node {
 
     async fn settled(&self) {}
 
+    fn today(&self) -> i32 {
+        day("2026-03-01")
+    }
+
     fn directory(&self) -> Result<Arc<Directory>, IndexError> {
         Directory::read(&self.index).map(Arc::new)
     }
@@ -135,7 +139,7 @@ impl Here for Node {
     }
 
     fn entries(&self, question: &v1::QueryRequest, asker: Tier) -> Result<Vec<v1::QueryRow>, QueryError> {
-        records::rows(question, &self.catalogue, &self.index, self.own, asker)
+        records::rows(question, &self.catalogue, &self.index, Of { unit: self.own, today: self.today() }, asker)
     }
 
     fn list(&self, _request: &v1::ListRequest) -> Result<v1::ListReply, LedgerError> {

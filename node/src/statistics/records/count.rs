@@ -11,76 +11,60 @@ use super::question::{Only, Question, only_of};
 use crate::catalogue::Values;
 use crate::index::{Index, IndexError, keys, values};
 use crate::statistics::plan::Term;
+use crate::statistics::series::Series;
 use crate::statistics::spans::Span;
 
-/// Amounts by day.
+/// Amounts by day while they are counted.
 type Days = BTreeMap<i32, i64>;
 
 /// What a question's terms come to, by words.
 pub(super) struct Counts<'q> {
     question: &'q Question<'q>,
     /// One for each term, in order.
+    terms: Vec<BTreeMap<Vec<String>, Series>>,
+}
+
+/// Terms being counted.
+struct Counting<'q> {
+    question: &'q Question<'q>,
     terms: Vec<BTreeMap<Vec<String>, Days>>,
 }
 
 impl<'q> Counts<'q> {
     /// Goes once over the live records of every ledger that is asked about.
     pub(super) fn read(question: &'q Question<'q>, index: &dyn Index) -> Result<Self, IndexError> {
-        let mut counts = Self { question, terms: question.plan.terms().map(|_| BTreeMap::new()).collect() };
+        let mut counting = Counting { question, terms: question.plan.terms().map(|_| BTreeMap::new()).collect() };
         let ledgers: BTreeSet<&str> = question.plan.terms().map(|term| term.measure.ledger()).collect();
         for ledger in ledgers {
             let prefix = keys::records(ledger);
             index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |_, bytes| {
                 let head: RecordHead = values::decode("a record", bytes)?;
                 if !head.voided {
-                    counts.add(ledger, &head);
+                    counting.add(ledger, &head);
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
         }
-        Ok(counts)
+        let series = |days: Days| days.into_iter().filter(|(_, amount)| *amount != 0).collect();
+        let by_words =
+            |counted: BTreeMap<_, _>| counted.into_iter().map(|(words, days)| (words, series(days))).collect();
+        Ok(Self { question, terms: counting.terms.into_iter().map(by_words).collect() })
     }
 
-    fn add(&mut self, ledger: &str, head: &RecordHead) {
-        let facts = &head.facts;
-        if !has(facts, &self.question.only) {
-            return;
-        }
-        let words: Vec<String> = self.question.fields.iter().map(|field| word(facts, field).to_owned()).collect();
-        for (term, counted) in self.question.plan.terms().zip(&mut self.terms) {
-            if term.measure.ledger() != ledger || !has(facts, &only_of(term)) {
-                continue;
-            }
-            self.question.catalogue.changes(term.measure, facts, head.event_date, &mut |day, amount| {
-                let sum = counted.entry(words.clone()).or_default().entry(day).or_default();
-                *sum = sum.saturating_add(amount);
-            });
-        }
-    }
-
-    /// The words that have rows, in order: those that anything was counted under in a time
-    /// that is asked about.
+    /// All words that anything was counted under, in order.
     pub(super) fn words(&self) -> BTreeSet<Vec<String>> {
         if self.question.fields.is_empty() {
             return BTreeSet::from([Vec::new()]);
         }
-        let reach = self.question.plan.reach();
-        let mut words = BTreeSet::new();
-        for (term, counted) in self.question.plan.terms().zip(&self.terms) {
-            let within =
-                counted.iter().filter(|(_, days)| days.range(first(term, reach)..=reach.last).next().is_some());
-            words.extend(within.map(|(words, _)| words.clone()));
-        }
-        words
+        self.terms.iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     /// One figure a column.
     pub(super) fn figures(&self, words: &[String], span: Span) -> Vec<v1::Figure> {
         let mut terms = self.terms.iter();
         let mut amount = |term: &Term<'_>| {
-            let days = terms.next().and_then(|counted| counted.get(words));
-            let within = days.into_iter().flat_map(|days| days.range(first(term, span)..=span.last));
-            within.fold(0_i64, |sum, (_, amount)| sum.saturating_add(*amount))
+            let series = terms.next().and_then(|counted| counted.get(words));
+            series.map_or(0, |series| term.figure(series, span))
         };
         let mut sum = |terms: &[Term<'_>]| terms.iter().fold(0_i64, |sum, term| sum.saturating_add(amount(term)));
         let columns = self.question.plan.columns.iter();
@@ -97,9 +81,23 @@ impl<'q> Counts<'q> {
     }
 }
 
-/// The first day that counts for a figure: of a stock, the first of all.
-fn first(term: &Term<'_>, span: Span) -> i32 {
-    if term.is_stock() { i32::MIN } else { span.first }
+impl Counting<'_> {
+    fn add(&mut self, ledger: &str, head: &RecordHead) {
+        let facts = &head.facts;
+        if !has(facts, &self.question.only) {
+            return;
+        }
+        let words: Vec<String> = self.question.fields.iter().map(|field| word(facts, field).to_owned()).collect();
+        for (term, counted) in self.question.plan.terms().zip(&mut self.terms) {
+            if term.measure.ledger() != ledger || !has(facts, &only_of(term)) {
+                continue;
+            }
+            self.question.catalogue.changes(term.measure, facts, head.event_date, &mut |day, amount| {
+                let sum = counted.entry(words.clone()).or_default().entry(day).or_default();
+                *sum = sum.saturating_add(amount);
+            });
+        }
+    }
 }
 
 /// The word of a code field; empty if it was not filled in.

@@ -3,8 +3,21 @@
 use wuji_proto::{DivisionCode, Tier, v1};
 
 use crate::catalogue::{Catalogue, Field, FieldKind, Ledger, Measure, Split};
+use crate::index::memory::MemoryIndex;
+use crate::statistics::Figures;
+use crate::statistics::answer::QueryError;
 use crate::statistics::directory::Directory;
-use crate::statistics::plan::{FIELDS_MAX, FILTER_WORDS_MAX, FILTERS_MAX, Order, Plan, PlanError, Term};
+use crate::statistics::memory::Memory;
+use crate::statistics::plan::{Column, FIELDS_MAX, FILTER_WORDS_MAX, FILTERS_MAX, Order, Plan, PlanError, Term};
+
+/// Whose records are asked, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Of {
+    /// The unit that wrote them.
+    pub unit: DivisionCode,
+    /// Its civil date, days since 1900-01-01.
+    pub today: i32,
+}
 
 /// Only what has one of these words in each of these fields.
 pub(super) type Only<'q> = Vec<(&'q str, &'q [String])>;
@@ -27,18 +40,18 @@ impl<'q> Question<'q> {
     pub(super) fn read(
         request: &'q v1::QueryRequest,
         catalogue: &'q Catalogue,
-        own: DivisionCode,
+        of: Of,
         asker: Tier,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<Self, QueryError> {
         let fields: Vec<&str> = fields(request).collect();
         let only: Only<'_> = request.r#where.iter().map(|one| (one.field.as_str(), one.words.as_slice())).collect();
         if fields.len() > FIELDS_MAX || only.len() > FILTERS_MAX {
-            return Err(refused(format!("divide by at most {FIELDS_MAX} fields, and filter by {FILTERS_MAX}")));
+            return Err(refused(format!("divide by at most {FIELDS_MAX} fields, and filter by {FILTERS_MAX}")).into());
         }
         if only.iter().any(|(_, words)| words.is_empty() || words.len() > FILTER_WORDS_MAX) {
-            return Err(refused(format!("name 1 to {FILTER_WORDS_MAX} words of each field to filter by")));
+            return Err(refused(format!("name 1 to {FILTER_WORDS_MAX} words of each field to filter by")).into());
         }
-        let question = Self { catalogue, plan: undivided(request, catalogue, own)?, fields, only };
+        let question = Self { catalogue, plan: undivided(request, catalogue, of)?, fields, only };
         question.plan.terms().try_for_each(|term| question.allow(term.measure, asker))?;
         Ok(question)
     }
@@ -95,13 +108,16 @@ pub(super) fn only_of<'t>(term: &'t Term<'_>) -> Only<'t> {
 }
 
 /// The question about the node's scope as a whole: what every node can plan.
-fn undivided<'q>(
-    request: &v1::QueryRequest,
-    catalogue: &'q Catalogue,
-    own: DivisionCode,
-) -> Result<Plan<'q>, PlanError> {
+fn undivided<'q>(request: &v1::QueryRequest, catalogue: &'q Catalogue, of: Of) -> Result<Plan<'q>, QueryError> {
     let undivided = v1::QueryRequest { scope: String::new(), by: Vec::new(), r#where: Vec::new(), ..request.clone() };
-    Plan::check(&undivided, catalogue, &Directory::default(), own)
+    planned(&undivided, catalogue, of)
+}
+
+/// Plans without a view: every measure in the revision that is named, or else in its newest.
+fn planned<'q>(request: &v1::QueryRequest, catalogue: &'q Catalogue, of: Of) -> Result<Plan<'q>, QueryError> {
+    let (index, memory) = (MemoryIndex::default(), Memory::default());
+    let figures = Figures { index: &index, memory: &memory, own: of.unit };
+    Plan::check(request, &figures, &Directory::default(), catalogue, of.today)
 }
 
 /// The fields that a question divides by; the other words of `by` are of units.
@@ -115,19 +131,19 @@ pub fn fields(request: &v1::QueryRequest) -> impl Iterator<Item = &str> {
 pub struct Shape {
     /// Labels of the rows' periods, in order; one empty label where there is no grain.
     pub periods: Vec<String>,
-    /// Of each column, whether it has something of a value at a date.
-    pub stocks: Vec<bool>,
+    /// Of each column, whether numerator and denominator are values at a date.
+    pub at_date: Vec<(bool, bool)>,
     /// `None`: in the order of codes and words.
     pub order: Option<Order>,
 }
 
 impl Shape {
     /// Of the answer to a question; whether records could give it is not asked.
-    pub fn read(request: &v1::QueryRequest, catalogue: &Catalogue, own: DivisionCode) -> Result<Self, PlanError> {
-        let plan = undivided(request, catalogue, own)?;
+    pub fn read(request: &v1::QueryRequest, catalogue: &Catalogue, of: Of) -> Result<Self, QueryError> {
+        let plan = undivided(request, catalogue, of)?;
         Ok(Self {
             periods: labels(&plan),
-            stocks: plan.columns.iter().map(crate::statistics::plan::Column::is_stock).collect(),
+            at_date: plan.columns.iter().map(Column::at_date).collect(),
             order: plan.order,
         })
     }
@@ -140,7 +156,16 @@ pub(super) fn labels(plan: &Plan<'_>) -> Vec<String> {
 
 /// Whether every measure has a stored split with all fields that the question divides and
 /// filters by: then cells answer it, and records need not.
-pub fn is_stored(request: &v1::QueryRequest, catalogue: &Catalogue, own: DivisionCode) -> bool {
+pub fn is_stored(request: &v1::QueryRequest, catalogue: &Catalogue, of: Of) -> bool {
     let cells = v1::QueryRequest { scope: String::new(), ..request.clone() };
-    Plan::check(&cells, catalogue, &Directory::default(), own).is_ok()
+    planned(&cells, catalogue, of).is_ok()
+}
+
+/// An indicator of the question over a measure of which the catalogue lists several revisions.
+/// Each unit would choose one for itself, and no total mixes two.
+pub fn ambiguous<'c>(request: &v1::QueryRequest, catalogue: &'c Catalogue) -> Option<&'c str> {
+    let several = |id: &str| catalogue.measures().iter().filter(|measure| measure.id() == id).count() > 1;
+    let indicators = request.measures.iter().filter_map(|id| catalogue.indicator(id));
+    let mut terms = indicators.flat_map(|indicator| indicator.numerator().iter().chain(indicator.denominator()));
+    terms.find(|term| several(&term.measure)).map(|term| term.measure.as_str())
 }

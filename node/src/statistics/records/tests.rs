@@ -2,17 +2,17 @@
 
 use wuji_proto::stored::RecordHead;
 use wuji_proto::v1::value::Kind;
-use wuji_proto::{DivisionCode, RecordId, Tier, period, v1};
+use wuji_proto::{RecordId, Tier, period, v1};
 
-use super::{check, is_stored, rows};
+use super::{Of, check, is_stored, rows};
 use crate::catalogue::{Catalogue, Values};
 use crate::index::memory::MemoryIndex;
 use crate::index::{Index, Writes, keys};
 
 const OWN: &str = "371122101201";
 
-fn own() -> DivisionCode {
-    OWN.parse().unwrap()
+fn of() -> Of {
+    Of { unit: OWN.parse().unwrap(), today: day("2026-03-01") }
 }
 
 fn day(text: &str) -> i32 {
@@ -71,7 +71,7 @@ fn filter(field: &str, words: &[&str]) -> v1::Filter {
 }
 
 fn answered(question: &v1::QueryRequest) -> Vec<String> {
-    let rows = rows(question, &Catalogue::embedded().unwrap(), &index(), own(), Tier::Province).unwrap();
+    let rows = rows(question, &Catalogue::embedded().unwrap(), &index(), of(), Tier::Province).unwrap();
     let figures = |figures: &[v1::Figure]| {
         let one = |figure: &v1::Figure| match figure.denominator() {
             None => figure.numerator().to_string(),
@@ -159,7 +159,7 @@ fn every_field_beyond_its_ceiling_is_refused_by_name() {
             }
             for asker in Tier::ALL {
                 let question = query(&[measure.id()], "2026", "", "", &[field.name()]);
-                let checked = check(&question, &catalogue, own(), asker);
+                let checked = check(&question, &catalogue, of(), asker);
                 let may = field.class() == 0 && field.ceiling() <= asker;
                 assert_eq!(checked.is_ok(), may, "{} by {} for {asker}: {checked:?}", measure.id(), field.name());
                 if let Err(error) = checked {
@@ -172,12 +172,12 @@ fn every_field_beyond_its_ceiling_is_refused_by_name() {
     assert!(refused > 0, "the shipped catalogue has such fields");
     let mut filtered = query(&["mediation.accepted"], "2026", "", "", &[]);
     filtered.r#where = vec![filter("summary", &["x"])];
-    assert!(check(&filtered, &catalogue, own(), Tier::Workroom).is_err(), "a filter asks as a division does");
+    assert!(check(&filtered, &catalogue, of(), Tier::Workroom).is_err(), "a filter asks as a division does");
 }
 
 #[test]
 fn what_cells_answer_needs_no_records() {
     let catalogue = Catalogue::embedded().unwrap();
-    let stored = |by: &[&str]| is_stored(&query(&["mediation.accepted"], "2026", "", "", by), &catalogue, own());
+    let stored = |by: &[&str]| is_stored(&query(&["mediation.accepted"], "2026", "", "", by), &catalogue, of());
     assert!(stored(&["township", "dispute_type"]) && stored(&["source"]) && !stored(&["source", "dispute_type"]));
 }
