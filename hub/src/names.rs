@@ -120,7 +120,12 @@ pub fn divider<'d, 'a>(known: &'d [Divider<'a>], wanted: &str) -> Result<&'d Div
     find("field", " in the ledgers of these measures", wanted, known.iter().map(|it| (it, it.name, it.title)))
 }
 
-impl Divider<'_> {
+impl<'a> Divider<'a> {
+    /// Its title on screen.
+    pub fn title(&self) -> &'a str {
+        title(self.title, self.name)
+    }
+
     /// Finds one of its words; any word where the catalogue lists none.
     pub fn word(&self, wanted: &str) -> Result<String, NameError> {
         if wanted.is_empty() || self.words.is_empty() {

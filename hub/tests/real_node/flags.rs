@@ -51,13 +51,13 @@ fn each_bad_flag_is_named_with_the_nearest_good_one() {
         ),
         case(
             "a split of another measure",
-            &["stats", "-m", "mediation.accepted,mediation.succeeded", "--by", "source"],
+            &["stats", "-m", "mediation.accepted,mediation.succeeded", "--by", "source", "--local"],
             3,
             &["mediation.succeeded", "cannot be divided by source", "dispute_type"],
         ),
         case(
             "fields that no split has together",
-            &["stats", "-m", accepted, "--by", "source,difficulty"],
+            &["stats", "-m", accepted, "--by", "source,difficulty", "--local"],
             3,
             &["source × difficulty", "dispute_type × result"],
         ),

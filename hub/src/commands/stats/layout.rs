@@ -29,9 +29,15 @@ pub struct Layout {
 impl Layout {
     /// Of an answer's head.
     pub fn new(head: &QueryHead, catalogue: &CatalogueReply) -> Self {
+        let ids: Vec<&str> = head.columns.iter().map(|column| column.id.as_str()).collect();
+        let dividers = names::dividers(catalogue, &ids);
+        // A field of the same name in another ledger has another title.
+        let title = |name: &String| {
+            dividers.iter().find(|it| it.name == name).map_or_else(|| name.clone(), |it| it.title().to_owned())
+        };
         let words: Vec<String> = head.by.iter().filter(|by| !is_unit(by)).cloned().collect();
         Self {
-            titles: words.iter().map(|word| field_title(catalogue, word).to_owned()).collect(),
+            titles: words.iter().map(title).collect(),
             words,
             looks: head.columns.iter().map(|column| Look::new(column, catalogue)).collect(),
             compare: head.compare.iter().filter_map(|word| Compare::of(word)).collect(),
@@ -206,9 +212,4 @@ fn reporting_cell(it: &Reporting) -> Cell {
 fn plain(change: &str) -> String {
     let number = change.trim_end_matches([' ', '%', 'p']).trim_start_matches('+');
     if number == number::NO_VALUE { String::new() } else { number.replace(',', "") }
-}
-
-fn field_title<'a>(catalogue: &'a CatalogueReply, name: &'a str) -> &'a str {
-    let mut fields = catalogue.ledgers.iter().flat_map(|ledger| &ledger.fields);
-    fields.find(|field| field.name == name).map_or(name, |field| names::title(field.title.as_ref(), name))
 }
