@@ -75,7 +75,7 @@ pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'
     let directory = figures.memory.directory(figures.index)?;
     let plan = Plan::check(request, figures, &directory, asked.catalogue, asked.today())?;
     let reporting = reporting(&plan, figures, &directory)?;
-    let rows = Rows { plan: &plan, figures, directory: &directory, reporting: &reporting };
+    let rows = Rows::new(&plan, figures, &directory, &reporting);
     let (shown, left_out) = table::arrange(rows.all()?, &plan);
     let shape = Shape::of(&plan);
     let (totals, rest) = (shape.totals(&shown, &plan), shape.totals(&left_out, &plan));
@@ -118,7 +118,7 @@ impl Labels {
         Self {
             shape: Shape::of(plan),
             periods: plan.periods.iter().map(period).collect(),
-            compared: plan.periods.iter().map(|period| plan.compared(*period).map(Span::label).collect()).collect(),
+            compared: plan.times.iter().map(|times| times.iter().skip(1).map(|span| span.label()).collect()).collect(),
             ratios: plan.columns.iter().map(Column::is_ratio).collect(),
             names: (plan.units != Units::Scope).then(|| Arc::clone(directory)),
         }

@@ -5,7 +5,7 @@ use wuji_proto::{DivisionCode, v1};
 
 use super::directory::Directory;
 use super::plan::Plan;
-use super::reporting::{Reporting, Workroom};
+use super::reporting::{Reporting, Window, Workroom};
 use super::standing::Stand;
 
 /// Units that a coverage names unless asked for more, of each kind.
@@ -42,8 +42,9 @@ pub fn coverage(
         by_month: plan.needs_days() && workrooms.iter().any(|workroom| !workroom.by_day),
         ..v1::Coverage::default()
     };
+    let window = Window::from(plan.span);
     for workroom in workrooms {
-        let (expected, reported) = (workroom.is_expected(plan.span), workroom.has_reported(plan.span));
+        let (expected, reported) = (workroom.is_expected(window), workroom.has_reported(window));
         coverage.expected += u64::from(expected);
         coverage.reported += u64::from(reported);
         coverage.not_expected += u64::from(!expected);

@@ -125,6 +125,8 @@ pub struct Plan<'c> {
     pub periods: Vec<Span>,
     /// What each period is compared with, as asked.
     pub against: Vec<Against>,
+    /// By period: the period itself, then what it is compared with.
+    pub times: Vec<Vec<Span>>,
     /// Rows by these fields' words.
     pub fields: Vec<String>,
     /// Rows by unit.
@@ -159,13 +161,17 @@ impl<'c> Plan<'c> {
         let reader = Reader { catalogue, measure: &measure, fields: &fields, filters: &filters, today };
         let columns = request.measures.iter().map(|id| reader.column(id)).collect::<Result<Vec<_>, _>>()?;
         let order = order(request, &columns)?;
+        let against = against(&request.compare)?;
+        let compared = |period: Span| against.iter().map(move |against| period.compared(*against, grain));
+        let times = periods.iter().map(|period| std::iter::once(*period).chain(compared(*period)).collect()).collect();
         Ok(Self {
             scope,
             columns,
             span,
             grain,
             periods,
-            against: against(&request.compare)?,
+            against,
+            times,
             fields,
             units,
             order,
@@ -173,15 +179,11 @@ impl<'c> Plan<'c> {
         })
     }
 
-    /// What the period is compared with, in the order of [`against`](Self::against).
-    pub fn compared(&self, period: Span) -> impl Iterator<Item = Span> {
-        self.against.iter().map(move |against| period.compared(*against, self.grain))
-    }
-
     /// The time from the first to the last day that any figure is of.
     pub fn reach(&self) -> Span {
-        let compared = self.periods.iter().flat_map(|period| self.compared(*period));
-        compared
+        self.times
+            .iter()
+            .flatten()
             .fold(self.span, |reach, span| Span { first: reach.first.min(span.first), last: reach.last.max(span.last) })
     }
 

@@ -8,8 +8,10 @@ use super::Figures;
 use super::answer::{self, Asked, QueryError};
 use super::coverage::coverage;
 use super::directory::Directory;
-use super::plan::{Column, Plan, PlanError, Units};
+use super::plan::{Plan, PlanError, Units};
+use super::reporting::Window;
 use super::rows::Rows;
+use super::spans::Span;
 use super::standing;
 use super::table::{Row, Shape, Value};
 
@@ -25,15 +27,26 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
     let plan = Plan::check(&question, figures, &directory, asked.catalogue, asked.today())?;
     let tier = tier(&plan, &directory)?;
     let reporting = answer::reporting(&plan, figures, &directory)?;
-    let rows = Rows { plan: &plan, figures, directory: &directory, reporting: &reporting };
+    let rows = Rows::new(&plan, figures, &directory, &reporting);
     let units = rows.whole_units(|unit| unit.tier() == tier)?;
     let column =
         plan.columns.first().ok_or_else(|| PlanError::Question("name an indicator to place units by".into()))?;
-    let mut places = Places::of(&units, column, request);
+    let rule =
+        Rule { is_ratio: column.is_ratio(), minimum: request.denominator_min.max(0), ascending: request.ascending };
+    let former_span = plan.times.iter().flatten().nth(1).copied().unwrap_or(plan.span);
+    let judged = |time: usize, span: Span| {
+        let window = Window::from(span);
+        let value = move |row: &Row| row.values.get(time).copied().unwrap_or_default();
+        units.iter().map(|row| rule.judge(row.unit, value(row), reporting.count(row.unit, window))).collect::<Vec<_>>()
+    };
+    let (now, before) = (judged(0, plan.span), judged(1, former_span));
+    let values = before.iter().map(|unit| (unit.code, unit.value)).collect();
+    let (places, former) = (rule.place(now), Former { values, places: rule.place(before) });
     let total = Shape::of(&plan).totals(&rows.of_scope()?, &plan);
     let stand = standing::stand(figures, &directory, plan.scope, asked.now_ms, asked.standings)?;
-    let own = request.unit.parse::<DivisionCode>().ok().and_then(|unit| places.row(unit, &directory));
-    let former = plan.compared(plan.span).next().unwrap_or(plan.span);
+    let row = |unit: &Judged| places.row(unit, &former, &directory);
+    let own = request.unit.parse::<DivisionCode>().ok();
+    let limit = if request.limit == 0 { usize::MAX } else { usize::try_from(request.limit).unwrap_or(usize::MAX) };
     let date = |day| wuji_proto::period::date(day).to_string();
     Ok(v1::RankReply {
         scope: plan.scope.to_string(),
@@ -41,14 +54,14 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
         tier: tier.name().to_owned(),
         from: date(plan.span.first),
         to: date(plan.span.last),
-        against_from: date(former.first),
-        against_to: date(former.last),
+        against_from: date(former_span.first),
+        against_to: date(former_span.last),
         column: Some(answer::column(column)),
         quartiles: places.quartiles(),
-        placed: places.placed as u64,
-        unplaced: (places.units.len() - places.placed) as u64,
-        rows: places.rows(usize::try_from(request.limit).unwrap_or(usize::MAX), &directory),
-        own,
+        placed: places.places.len() as u64,
+        unplaced: (places.units.len() - places.places.len()) as u64,
+        rows: places.units.iter().take(limit).map(row).collect(),
+        own: places.units.iter().find(|unit| Some(unit.code) == own).map(row),
         total: total.first().and_then(|total| total.first()).map(|total| total.figure(column.is_ratio())),
         coverage: Some(coverage(&question, &plan, &directory, &reporting, &stand)),
     })
@@ -84,117 +97,94 @@ fn tier(plan: &Plan<'_>, directory: &Directory) -> Result<Tier, PlanError> {
     }
 }
 
-struct Unit {
+/// A unit's value in one time, and whether it can have a place by it.
+struct Judged {
     code: DivisionCode,
-    now: Value,
-    former: Value,
+    value: Value,
     /// Why it has no place; empty: it has one.
     unplaced: &'static str,
-    place: usize,
-    tied: usize,
-    quartile: u32,
 }
 
+/// The places of one time.
 struct Places {
-    /// The placed ones first, by place and code.
-    units: Vec<Unit>,
-    placed: usize,
-    former: HashMap<DivisionCode, usize>,
+    /// The placed ones first, by value; the others by code.
+    units: Vec<Judged>,
+    /// Place, how many have it, and quartile, of the placed ones.
+    places: HashMap<DivisionCode, (usize, usize, u32)>,
     is_ratio: bool,
 }
 
-impl Places {
-    fn of(rows: &[Row], column: &Column<'_>, request: &v1::RankRequest) -> Self {
-        let is_ratio = column.is_ratio();
-        let minimum = request.denominator_min.max(0);
-        let mut units: Vec<Unit> = rows.iter().map(|row| Unit::of(row, is_ratio, minimum)).collect();
-        let order = |a: &Unit, b: &Unit| {
-            let by_value = a.now.compare(b.now, is_ratio, !request.ascending);
-            a.unplaced.is_empty().cmp(&b.unplaced.is_empty()).reverse().then(by_value).then(a.code.cmp(&b.code))
+/// By what units are placed.
+#[derive(Clone, Copy)]
+struct Rule {
+    is_ratio: bool,
+    minimum: i64,
+    ascending: bool,
+}
+
+impl Rule {
+    fn judge(self, code: DivisionCode, value: Value, counts: v1::Reporting) -> Judged {
+        let nothing = value == Value::default() && counts.reported == 0;
+        let enough = if self.is_ratio {
+            value.denominator != 0 && value.denominator >= self.minimum
+        } else {
+            value.numerator >= self.minimum
         };
-        units.sort_by(order);
+        let unplaced = match (nothing, counts.expected) {
+            (true, 0) => NOT_EXPECTED,
+            (true, _) => NOT_REPORTED,
+            (false, _) if !enough => BELOW_DENOMINATOR,
+            (false, _) => "",
+        };
+        Judged { code, value, unplaced }
+    }
+
+    fn place(self, mut units: Vec<Judged>) -> Places {
+        units.sort_by(|a, b| match (a.unplaced.is_empty(), b.unplaced.is_empty()) {
+            (true, true) => a.value.compare(b.value, self.is_ratio, !self.ascending).then(a.code.cmp(&b.code)),
+            (false, false) => a.code.cmp(&b.code),
+            (placed, _) => placed.cmp(&true).reverse(),
+        });
         let placed = units.iter().take_while(|unit| unit.unplaced.is_empty()).count();
-        give_places(&mut units, placed, is_ratio);
-        Self { former: former_places(rows, is_ratio, minimum, request.ascending), units, placed, is_ratio }
+        let mut places = HashMap::with_capacity(placed);
+        let mut from = 0;
+        // Equal values share a place and its quartile; the places after them are skipped.
+        let with_place = units.get(..placed).unwrap_or_default();
+        for tied in with_place.chunk_by(|a, b| a.value.compare(b.value, self.is_ratio, false).is_eq()) {
+            let quartile = u32::try_from(from * 4 / placed + 1).unwrap_or(4);
+            places.extend(tied.iter().map(|unit| (unit.code, (from + 1, tied.len(), quartile))));
+            from += tied.len();
+        }
+        Places { units, places, is_ratio: self.is_ratio }
+    }
+}
+
+impl Places {
+    /// The values at the end of the best quarter, the half and the three quarters.
+    fn quartiles(&self) -> Vec<v1::Figure> {
+        let at = |quarter: usize| (self.places.len() * quarter).div_ceil(4).checked_sub(1);
+        let values = (1..4).filter_map(|quarter| self.units.get(at(quarter)?));
+        values.map(|unit| unit.value.figure(self.is_ratio)).collect()
     }
 
-    fn rows(&mut self, limit: usize, directory: &Directory) -> Vec<v1::RankRow> {
-        let limit = if limit == 0 { usize::MAX } else { limit };
-        self.units.iter().take(limit).map(|unit| self.row_of(unit, directory)).collect()
-    }
-
-    fn row(&self, unit: DivisionCode, directory: &Directory) -> Option<v1::RankRow> {
-        self.units.iter().find(|known| known.code == unit).map(|unit| self.row_of(unit, directory))
-    }
-
-    fn row_of(&self, unit: &Unit, directory: &Directory) -> v1::RankRow {
+    fn row(&self, unit: &Judged, former: &Former, directory: &Directory) -> v1::RankRow {
+        let (place, tied, quartile) = self.places.get(&unit.code).copied().unwrap_or_default();
         v1::RankRow {
-            place: unit.place as u64,
-            tied: unit.tied as u64,
+            place: place as u64,
+            tied: tied as u64,
             unit: unit.code.to_string(),
             unit_name: directory.name(unit.code),
-            figure: Some(unit.now.figure(self.is_ratio)),
-            former_place: self.former.get(&unit.code).copied().unwrap_or(0) as u64,
-            former: Some(unit.former.figure(self.is_ratio)),
-            quartile: unit.quartile,
+            figure: Some(unit.value.figure(self.is_ratio)),
+            former_place: former.places.places.get(&unit.code).map_or(0, |(place, ..)| *place as u64),
+            former: former.values.get(&unit.code).map(|value| value.figure(self.is_ratio)),
+            quartile,
             unplaced: unit.unplaced.to_owned(),
         }
     }
-
-    /// The values at the end of the best quarter, the half and the three quarters.
-    fn quartiles(&self) -> Vec<v1::Figure> {
-        let at = |quarter: usize| (self.placed * quarter).div_ceil(4).checked_sub(1);
-        let values = (1..4).filter_map(|quarter| self.units.get(at(quarter)?));
-        values.filter(|unit| unit.place > 0).map(|unit| unit.now.figure(self.is_ratio)).collect()
-    }
 }
 
-impl Unit {
-    fn of(row: &Row, is_ratio: bool, minimum: i64) -> Self {
-        let now = row.values.first().copied().unwrap_or_default();
-        let former = row.values.get(1).copied().unwrap_or_default();
-        let counts = row.reporting.as_ref().and_then(|periods| periods.first()).copied();
-        let unplaced = match counts {
-            Some(v1::Reporting { expected: 0, reported: 0 }) if now == Value::default() => NOT_EXPECTED,
-            Some(v1::Reporting { reported: 0, .. }) if now == Value::default() => NOT_REPORTED,
-            _ if !enough(now, is_ratio, minimum) => BELOW_DENOMINATOR,
-            _ => "",
-        };
-        Self { code: row.unit, now, former, unplaced, place: 0, tied: 0, quartile: 0 }
-    }
-}
-
-/// Whether there is a value, made of enough to be compared.
-fn enough(value: Value, is_ratio: bool, minimum: i64) -> bool {
-    if is_ratio { value.denominator != 0 && value.denominator >= minimum } else { value.numerator >= minimum }
-}
-
-/// Equal values share a place and its quartile; the places after them are skipped.
-fn give_places(units: &mut [Unit], placed: usize, is_ratio: bool) {
-    let Some(placed_units) = units.get_mut(..placed) else { return };
-    let mut from = 0;
-    for tied in placed_units.chunk_by_mut(|a, b| a.now.compare(b.now, is_ratio, false).is_eq()) {
-        let count = tied.len();
-        for unit in tied {
-            (unit.place, unit.tied) = (from + 1, count);
-            unit.quartile = u32::try_from(from * 4 / placed + 1).unwrap_or(4);
-        }
-        from += count;
-    }
-}
-
-/// The places in the former time, by the same rules.
-fn former_places(rows: &[Row], is_ratio: bool, minimum: i64, ascending: bool) -> HashMap<DivisionCode, usize> {
-    let value = |row: &Row| row.values.get(1).copied().unwrap_or_default();
-    let has_place = |value: &Value| enough(*value, is_ratio, minimum) && *value != Value::default();
-    let mut values: Vec<(Value, DivisionCode)> =
-        rows.iter().map(|row| (value(row), row.unit)).filter(|(value, _)| has_place(value)).collect();
-    values.sort_by(|(a, _), (b, _)| a.compare(*b, is_ratio, !ascending));
-    let mut places = HashMap::new();
-    let mut from = 0;
-    for tied in values.chunk_by(|(a, _), (b, _)| a.compare(*b, is_ratio, false).is_eq()) {
-        places.extend(tied.iter().map(|(_, unit)| (*unit, from + 1)));
-        from += tied.len();
-    }
-    places
+/// The former time: places by the same rules, and every unit's value.
+struct Former {
+    places: Places,
+    values: HashMap<DivisionCode, Value>,
 }

@@ -27,6 +27,20 @@ pub struct Reporting {
     ranges: HashMap<DivisionCode, Range<usize>>,
 }
 
+/// A time in which reports are looked for, of thousands of workrooms.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    span: Span,
+    /// Of the month of the first day.
+    first_of_month: i32,
+}
+
+impl From<Span> for Window {
+    fn from(span: Span) -> Self {
+        Self { span, first_of_month: period::days(period::date(span.first).first_of_month()) }
+    }
+}
+
 /// What is known of one workroom.
 #[derive(Clone, Debug)]
 pub struct Workroom {
@@ -43,18 +57,18 @@ pub struct Workroom {
 
 impl Workroom {
     /// Whether it was to report at the end of a time.
-    pub fn is_expected(&self, span: Span) -> bool {
-        let changes = self.expected.iter().take_while(|(day, _)| *day <= span.last);
+    pub fn is_expected(&self, window: Window) -> bool {
+        let changes = self.expected.iter().take_while(|(day, _)| *day <= window.span.last);
         changes.map(|(_, change)| change).sum::<i64>() > 0
     }
 
     /// Whether it has reported in the time; or, where only months are known, in a month that
     /// the time touches.
-    pub fn has_reported(&self, span: Span) -> bool {
-        let first = if self.by_day { span.first } else { month_start(span.first) };
+    pub fn has_reported(&self, window: Window) -> bool {
+        let first = if self.by_day { window.span.first } else { window.first_of_month };
         self.days.iter().any(|days| {
             let at = days.partition_point(|day| *day < first);
-            days.get(at).is_some_and(|day| *day <= span.last)
+            days.get(at).is_some_and(|day| *day <= window.span.last)
         })
     }
 
@@ -159,11 +173,11 @@ impl Reporting {
     }
 
     /// Workrooms under a unit in a time.
-    pub fn count(&self, unit: DivisionCode, span: Span) -> v1::Reporting {
+    pub fn count(&self, unit: DivisionCode, window: Window) -> v1::Reporting {
         let mut counts = v1::Reporting { expected: 0, reported: 0 };
         for workroom in self.under(unit) {
-            counts.expected += u64::from(workroom.is_expected(span));
-            counts.reported += u64::from(workroom.has_reported(span));
+            counts.expected += u64::from(workroom.is_expected(window));
+            counts.reported += u64::from(workroom.has_reported(window));
         }
         counts
     }
@@ -185,8 +199,4 @@ fn each_cell(
         }
         Ok(ControlFlow::Continue(()))
     })
-}
-
-fn month_start(day: i32) -> i32 {
-    period::days(period::date(day).first_of_month())
 }

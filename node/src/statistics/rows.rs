@@ -9,7 +9,7 @@ use super::Figures;
 use super::answer::QueryError;
 use super::directory::Directory;
 use super::plan::{Plan, PlanError, Term, Units};
-use super::reporting::Reporting;
+use super::reporting::{Reporting, Window};
 use super::series::{self, CellSource, Series, Sums};
 use super::spans::Span;
 use super::table::{Row, Shape, Value};
@@ -29,9 +29,21 @@ pub struct Rows<'q> {
     pub directory: &'q Directory,
     /// Which workroom reported when.
     pub reporting: &'q Reporting,
+    windows: Vec<Window>,
 }
 
-impl Rows<'_> {
+impl<'q> Rows<'q> {
+    /// For the rows of `plan`, from one view.
+    pub fn new(
+        plan: &'q Plan<'q>,
+        figures: &'q Figures<'q>,
+        directory: &'q Directory,
+        reporting: &'q Reporting,
+    ) -> Self {
+        let windows = plan.periods.iter().copied().map(Window::from).collect();
+        Self { plan, figures, directory, reporting, windows }
+    }
+
     /// All rows, in the order of units (what a unit itself wrote before those below it) and words.
     pub fn all(&self) -> Result<Vec<Row>, QueryError> {
         let scope = self.plan.scope;
@@ -95,7 +107,8 @@ impl Rows<'_> {
     /// the unit's total has beyond its children's.
     fn own_entries(&self, unit: DivisionCode) -> Result<Vec<Row>, QueryError> {
         // Its workrooms have rows of their own: here none of them is looked at.
-        let uncounted = Rows { reporting: &Reporting::default(), ..*self };
+        let nobody = Reporting::default();
+        let uncounted = Rows::new(self.plan, self.figures, self.directory, &nobody);
         let mut rows = if unit == self.figures.own {
             uncounted.rows_by_day(unit, CellSource::OwnEntries)?
         } else {
@@ -133,11 +146,12 @@ impl Rows<'_> {
 
     /// One row for each combination of words that any figure of the times has.
     fn rows(&self, unit: DivisionCode, sums: &[&Sums]) -> Result<Vec<Row>, QueryError> {
-        let mut words: BTreeSet<&Vec<String>> = sums.iter().flat_map(|sums| sums.keys()).collect();
         let undivided = Vec::new();
-        if self.plan.fields.is_empty() {
-            words.insert(&undivided);
-        }
+        let words: BTreeSet<&Vec<String>> = if self.plan.fields.is_empty() {
+            [&undivided].into()
+        } else {
+            sums.iter().flat_map(|sums| sums.keys()).collect()
+        };
         self.check_size(words.len())?;
         let reporting = self.reporting(unit);
         let row = |words: &Vec<String>| {
@@ -151,18 +165,16 @@ impl Rows<'_> {
 
     fn reporting(&self, unit: DivisionCode) -> Option<Arc<[wuji_proto::v1::Reporting]>> {
         let by_unit = self.plan.units != Units::Scope;
-        by_unit.then(|| self.plan.periods.iter().map(|period| self.reporting.count(unit, *period)).collect())
+        by_unit.then(|| self.windows.iter().map(|window| self.reporting.count(unit, *window)).collect())
     }
 
     fn values(&self, series: &[&[(i32, i64)]]) -> Box<[Value]> {
         let mut values = Vec::with_capacity(Shape::of(self.plan).row());
-        for period in &self.plan.periods {
-            for span in std::iter::once(*period).chain(self.plan.compared(*period)) {
-                let mut series = series.iter();
-                for column in &self.plan.columns {
-                    let numerator = sum(&column.numerator, &mut series, span);
-                    values.push(Value { numerator, denominator: sum(&column.denominator, &mut series, span) });
-                }
+        for span in self.plan.times.iter().flatten() {
+            let mut series = series.iter();
+            for column in &self.plan.columns {
+                let numerator = sum(&column.numerator, &mut series, *span);
+                values.push(Value { numerator, denominator: sum(&column.denominator, &mut series, *span) });
             }
         }
         values.into()

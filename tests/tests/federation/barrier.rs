@@ -1,6 +1,6 @@
 //! Confirmed answers: every unit shows its newest figures first, or is named.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use wuji_proto::v1::reports_client::ReportsClient;
@@ -19,7 +19,7 @@ async fn confirmed(client: &Client, scope: &str, within: Duration) -> Result<(i6
         within_ms: u32::try_from(within.as_millis())?,
         ..v1::QueryRequest::default()
     };
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let replies = client.query(request).await?;
     // The promise that the feature makes, with room for a busy machine.
     ensure!(began.elapsed() < within + Duration::from_secs(5), "the answer took {:?}", began.elapsed());
@@ -93,7 +93,7 @@ async fn who_is_not_there_is_named_at_once_and_nobody_waits_for_it() -> Result<(
     })
     .await?;
     let hour = Duration::from_mins(9);
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let (total, confirmation) = confirmed(province, "", hour).await?;
     assert!(began.elapsed() < wait::LONGEST, "it waited for who is absent");
     assert_eq!((total, confirmation.confirmed), (1, 2));
