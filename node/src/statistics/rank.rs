@@ -1,5 +1,6 @@
 //! Places 对标找差: units of one tier by an indicator; of units only, never of persons.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use wuji_proto::{DivisionCode, Tier, v1};
@@ -143,7 +144,8 @@ impl Rule {
         units.sort_by(|a, b| match (a.unplaced.is_empty(), b.unplaced.is_empty()) {
             (true, true) => a.value.compare(b.value, self.is_ratio, !self.ascending).then(a.code.cmp(&b.code)),
             (false, false) => a.code.cmp(&b.code),
-            (placed, _) => placed.cmp(&true).reverse(),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
         });
         let placed = units.iter().take_while(|unit| unit.unplaced.is_empty()).count();
         let mut places = HashMap::with_capacity(placed);

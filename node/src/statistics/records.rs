@@ -48,15 +48,16 @@ pub fn rows(
     let labels = labels(plan);
     let mut table = Vec::with_capacity(rows);
     for words in &words {
-        let of_words = plan.periods.iter().zip(&labels).map(|(span, label)| {
-            let compared = plan
-                .compared(*span)
-                .map(|span| v1::Comparison { period: span.label(), figures: counts.figures(words, span) });
+        let of_words = plan.times.iter().zip(&labels).map(|(times, label)| {
+            let mut times = times.iter();
+            let figures = times.next().map(|span| counts.figures(words, *span)).unwrap_or_default();
+            let compared =
+                times.map(|span| v1::Comparison { period: span.label(), figures: counts.figures(words, *span) });
             v1::QueryRow {
                 period: label.clone(),
                 words: words.clone(),
                 comparisons: compared.collect(),
-                figures: counts.figures(words, *span),
+                figures,
                 ..v1::QueryRow::default()
             }
         });

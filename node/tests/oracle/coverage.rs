@@ -49,10 +49,10 @@ fn rooms(oracle: &Oracle, own: &str, needs_days: bool, shift: &str) -> Vec<Room>
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// The counts of every whole unit among the lines, by period.
-pub fn counts(oracle: &Oracle, own: &str, needs_days: bool) -> BTreeMap<(String, usize), Counts> {
+/// The counts of every whole unit among the lines, by period, or by what it is compared with.
+pub fn counts(oracle: &Oracle, own: &str, needs_days: bool, shift: &str) -> BTreeMap<(String, usize), Counts> {
     let mut counts = BTreeMap::<_, Counts>::new();
-    for (line, n, _, expected, reported, _) in rooms(oracle, own, needs_days, "") {
+    for (line, n, _, expected, reported, _) in rooms(oracle, own, needs_days, shift) {
         counts.entry((line, n)).or_default().add(expected, reported);
     }
     counts

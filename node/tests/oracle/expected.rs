@@ -32,6 +32,8 @@ pub struct Expected {
     pub coverage: Coverage,
     /// Of whole units: who was expected and has reported in each period.
     pub reporting: BTreeMap<(String, usize), Counts>,
+    /// The same in what the periods are compared with first.
+    pub former: BTreeMap<(String, usize), Counts>,
 }
 
 /// Why there is no answer.
@@ -73,7 +75,11 @@ pub fn expected(oracle: &Oracle, question: &Question, own: &str) -> Result<Expec
         tables: tables(oracle, question, periods),
         certain: shown.iter().filter(|_| question.fields.is_empty()).map(|unit| (unit.clone(), Vec::new())).collect(),
         zeros: zeros(oracle, question),
-        reporting: super::coverage::counts(oracle, own, needs_days),
+        reporting: super::coverage::counts(oracle, own, needs_days, ""),
+        former: question
+            .compare
+            .first()
+            .map_or_else(BTreeMap::new, |shift| super::coverage::counts(oracle, own, needs_days, shift.name())),
         coverage,
         between: between.clone(),
     })

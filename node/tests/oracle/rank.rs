@@ -1,8 +1,11 @@
 //! Places of units by an indicator, as the oracle gives them.
 
+use std::collections::BTreeMap;
+
 use wuji_proto::v1;
 
 use super::compare::{by_value, figures, same};
+use super::coverage::Counts;
 use super::expected::{Figure, Refused, expected};
 use super::federation::Federation;
 use super::question::Question;
@@ -15,6 +18,8 @@ struct Unit {
     now: Figure,
     former: Figure,
     unplaced: &'static str,
+    /// In the former time, by the same rules.
+    had_place: bool,
 }
 
 /// Has a node place units; what differs, if anything. True: several units were placed.
@@ -62,19 +67,22 @@ pub fn ask(federation: &Federation, node: usize, random: &mut Random, mut questi
             wanted.tables[shift].get(&(code.clone(), Vec::new())).map_or(wanted.zeros[0], |row| row[0][0])
         };
         let (now, former) = (of(""), of(against.name()));
-        let counts = wanted.reporting.get(&(code.clone(), 0)).copied().unwrap_or_default();
-        let unplaced = match (counts.expected, counts.reported) {
-            (0, 0) if now == wanted.zeros[0] => "not-expected",
-            (_, 0) if now == wanted.zeros[0] => "not-reported",
-            _ if !enough(now, minimum) => "denominator",
-            _ => "",
+        let judged = |value: Figure, counts: &BTreeMap<(String, usize), Counts>| {
+            let counts = counts.get(&(code.clone(), 0)).copied().unwrap_or_default();
+            match (counts.expected, counts.reported) {
+                (0, 0) if value == wanted.zeros[0] => "not-expected",
+                (_, 0) if value == wanted.zeros[0] => "not-reported",
+                _ if !enough(value, minimum) => "denominator",
+                _ => "",
+            }
         };
-        Unit { code, now, former, unplaced }
+        let (unplaced, had_place) = (judged(now, &wanted.reporting), judged(former, &wanted.former).is_empty());
+        Unit { code, now, former, unplaced, had_place }
     });
     let units: Vec<Unit> = units.collect();
     let total = wanted.total("", wanted.tables[""].keys());
     same("the total of all", &figures(shown.total.as_slice()), &total)?;
-    places(&units, &shown, minimum, ascending, wanted.zeros[0])?;
+    places(&units, &shown, ascending)?;
     Ok(shown.placed > 1)
 }
 
@@ -91,11 +99,10 @@ fn place_of(value: Figure, all: &[Figure], ascending: bool) -> u64 {
     1 + all.iter().filter(|other| by_value(**other, value, !ascending).is_lt()).count() as u64
 }
 
-fn places(units: &[Unit], shown: &v1::RankReply, minimum: i64, ascending: bool, zero: Figure) -> Result<(), String> {
+fn places(units: &[Unit], shown: &v1::RankReply, ascending: bool) -> Result<(), String> {
     let placed: Vec<&Unit> = units.iter().filter(|unit| unit.unplaced.is_empty()).collect();
     let now: Vec<Figure> = placed.iter().map(|unit| unit.now).collect();
-    let is_placed = |value: &Figure| enough(*value, minimum) && *value != zero;
-    let former: Vec<Figure> = units.iter().map(|unit| unit.former).filter(is_placed).collect();
+    let former: Vec<Figure> = units.iter().filter(|unit| unit.had_place).map(|unit| unit.former).collect();
     let count = now.len() as u64;
     same("placed and not", &(shown.placed, shown.unplaced), &(count, (units.len() - placed.len()) as u64))?;
     same("rows", &shown.rows.len(), &units.len())?;
@@ -109,7 +116,7 @@ fn places(units: &[Unit], shown: &v1::RankReply, minimum: i64, ascending: bool, 
             tied = now.iter().filter(|other| by_value(**other, unit.now, true).is_eq()).count() as u64;
             quartile = (place - 1) * 4 / count + 1;
         }
-        let former_place = if is_placed(&unit.former) { place_of(unit.former, &former, ascending) } else { 0 };
+        let former_place = if unit.had_place { place_of(unit.former, &former, ascending) } else { 0 };
         let told = (row.place, row.tied, u64::from(row.quartile), row.former_place, row.unplaced.as_str());
         same(
             &format!("place, tied, quartile, former place of {}", row.unit),
