@@ -42,10 +42,10 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
     };
     let (now, before) = (judged(0, plan.span), judged(1, former_span));
     let values = before.iter().map(|unit| (unit.code, unit.value)).collect();
-    let (places, former) = (rule.place(now), Former { values, places: rule.place(before) });
+    let (ranking, former) = (rule.place(now), Former { values, ranking: rule.place(before) });
     let total = Shape::of(&plan).totals(&rows.of_scope()?, &plan);
     let stand = standing::stand(figures, &directory, plan.scope, asked.now_ms, asked.standings)?;
-    let row = |unit: &Judged| places.row(unit, &former, &directory);
+    let row = |unit: &Judged| ranking.row(unit, &former, &directory);
     let own = request.unit.parse::<DivisionCode>().ok();
     let limit = if request.limit == 0 { usize::MAX } else { usize::try_from(request.limit).unwrap_or(usize::MAX) };
     let date = |day| wuji_proto::period::date(day).to_string();
@@ -58,11 +58,11 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
         against_from: date(former_span.first),
         against_to: date(former_span.last),
         column: Some(answer::column(column)),
-        quartiles: places.quartiles(),
-        placed: places.places.len() as u64,
-        unplaced: (places.units.len() - places.places.len()) as u64,
-        rows: places.units.iter().take(limit).map(row).collect(),
-        own: places.units.iter().find(|unit| Some(unit.code) == own).map(row),
+        quartiles: ranking.quartiles(),
+        placed: ranking.places.len() as u64,
+        unplaced: (ranking.units.len() - ranking.places.len()) as u64,
+        rows: ranking.units.iter().take(limit).map(row).collect(),
+        own: ranking.units.iter().find(|unit| Some(unit.code) == own).map(row),
         total: total.first().and_then(|total| total.first()).map(|total| total.figure(column.is_ratio())),
         coverage: Some(coverage(&question, &plan, &directory, &reporting, &stand)),
     })
@@ -107,7 +107,7 @@ struct Judged {
 }
 
 /// The places of one time.
-struct Places {
+struct Ranking {
     /// The placed ones first, by value; the others by code.
     units: Vec<Judged>,
     /// Place, how many have it, and quartile, of the placed ones.
@@ -140,28 +140,28 @@ impl Rule {
         Judged { code, value, unplaced }
     }
 
-    fn place(self, mut units: Vec<Judged>) -> Places {
+    fn place(self, mut units: Vec<Judged>) -> Ranking {
         units.sort_by(|a, b| match (a.unplaced.is_empty(), b.unplaced.is_empty()) {
             (true, true) => a.value.compare(b.value, self.is_ratio, !self.ascending).then(a.code.cmp(&b.code)),
             (false, false) => a.code.cmp(&b.code),
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
         });
-        let placed = units.iter().take_while(|unit| unit.unplaced.is_empty()).count();
-        let mut places = HashMap::with_capacity(placed);
+        let count = units.iter().take_while(|unit| unit.unplaced.is_empty()).count();
+        let mut places = HashMap::with_capacity(count);
         let mut from = 0;
         // Equal values share a place and its quartile; the places after them are skipped.
-        let with_place = units.get(..placed).unwrap_or_default();
+        let with_place = units.get(..count).unwrap_or_default();
         for tied in with_place.chunk_by(|a, b| a.value.compare(b.value, self.is_ratio, false).is_eq()) {
-            let quartile = u32::try_from(from * 4 / placed + 1).unwrap_or(4);
+            let quartile = u32::try_from(from * 4 / count + 1).unwrap_or(4);
             places.extend(tied.iter().map(|unit| (unit.code, (from + 1, tied.len(), quartile))));
             from += tied.len();
         }
-        Places { units, places, is_ratio: self.is_ratio }
+        Ranking { units, places, is_ratio: self.is_ratio }
     }
 }
 
-impl Places {
+impl Ranking {
     /// The values at the end of the best quarter, the half and the three quarters.
     fn quartiles(&self) -> Vec<v1::Figure> {
         let at = |quarter: usize| (self.places.len() * quarter).div_ceil(4).checked_sub(1);
@@ -177,7 +177,7 @@ impl Places {
             unit: unit.code.to_string(),
             unit_name: directory.name(unit.code),
             figure: Some(unit.value.figure(self.is_ratio)),
-            former_place: former.places.places.get(&unit.code).map_or(0, |(place, ..)| *place as u64),
+            former_place: former.ranking.places.get(&unit.code).map_or(0, |(place, ..)| *place as u64),
             former: former.values.get(&unit.code).map(|value| value.figure(self.is_ratio)),
             quartile,
             unplaced: unit.unplaced.to_owned(),
@@ -187,6 +187,6 @@ impl Places {
 
 /// The former time: places by the same rules, and every unit's value.
 struct Former {
-    places: Places,
+    ranking: Ranking,
     values: HashMap<DivisionCode, Value>,
 }
