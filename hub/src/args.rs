@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use wuji_node::config::NodeArgs;
 
 use crate::client::Client;
-use crate::commands::{audit, child, completion, dev, division, ledger, rank, stats, tree, up};
+use crate::commands::{audit, child, completion, dev, division, ledger, rank, report, stats, tree, up};
 use crate::contexts::{CONTEXTS_FILE_DEFAULT, Chosen, ContextError, Contexts};
 use crate::output::{Format, Output};
 
@@ -51,6 +51,9 @@ pub enum Command {
     /// Compare what is stored with what it is made of
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make, issue and show reports as they are published
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Plan children: only planned children are let in
     #[command(subcommand)]
     Child(child::ChildCommand),

@@ -15,6 +15,7 @@ use wuji_proto::v1::GetCatalogueRequest;
 use wuji_proto::v1::catalogue_client::CatalogueClient;
 use wuji_proto::v1::ledger_client::LedgerClient;
 use wuji_proto::v1::node_client::NodeClient;
+use wuji_proto::v1::reports_client::ReportsClient;
 use wuji_proto::v1::statistics_client::StatisticsClient;
 
 pub use error::{Address, ClientError, Violations};
@@ -88,6 +89,11 @@ impl Client {
     /// The statistics.
     pub fn statistics(&self) -> StatisticsClient<Channel> {
         StatisticsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// The reports.
+    pub fn reports(&self) -> ReportsClient<Channel> {
+        ReportsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// The node for its operators.

@@ -12,6 +12,7 @@ pub mod division;
 pub mod ledger;
 pub mod node;
 pub mod rank;
+pub mod report;
 pub mod stats;
 pub mod status;
 pub mod tree;
@@ -43,6 +44,7 @@ async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode>
         Command::Stats(args) => stats::run(args, global).await,
         Command::Rank(args) => rank::run(args, global).await,
         Command::Audit(command) => audit::run(command, global).await,
+        Command::Report(command) => report::run(command, global).await,
         Command::Child(command) => child::run(command, global).await,
         Command::Up(args) => up::run(args).await,
         Command::Division(command) => division::run(&command, global),

@@ -6,6 +6,7 @@
 //! * [`names`]: the catalogue's names and titles, and the nearest to a mistyped one.
 //! * [`values`]: a record's values as people type them and as JSON shows them.
 //! * [`import`]: files of rows: encodings, delimiters, refused rows.
+//! * [`report`]: reports as they are printed: workbooks, Markdown, CSV, JSON.
 //! * [`up`], [`sample`], [`certificates`]: a federation on this machine, its entries, its certificates.
 //! * [`within`]: lengths of time; [`figures`] and [`coverage`]: how an answer's figures look, and
 //!   what they include.
@@ -23,6 +24,7 @@ pub mod figures;
 pub mod import;
 pub mod names;
 pub mod output;
+pub mod report;
 pub mod sample;
 pub mod up;
 pub mod values;

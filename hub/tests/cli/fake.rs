@@ -4,9 +4,11 @@ mod audit;
 mod ledger;
 mod node;
 mod rank;
+mod reports;
 mod statistics;
 
 pub use ledger::{record as ledger_record, text, value};
+pub use reports::ISSUED_ID;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +17,8 @@ use tonic::{Request, Response, Status};
 use wuji_proto::v1::catalogue_server::Catalogue;
 use wuji_proto::v1::{
     AmendRequest, AuditRequest, CatalogueReply, FieldDefinition, GetCatalogueRequest, IndicatorDefinition,
-    LedgerDefinition, ListRequest, MeasureDefinition, QueryRequest, RankReply, RankRequest, Record, Split,
-    SubmitRequest, Title, ZeroReportRequest, query_reply,
+    LedgerDefinition, ListRequest, MakeReportRequest, MeasureDefinition, QueryRequest, RankReply, RankRequest, Record,
+    Report, Split, SubmitRequest, Title, ZeroReportRequest, query_reply,
 };
 
 /// The played node.
@@ -31,6 +33,9 @@ pub struct State {
     pub submits: Vec<SubmitRequest>,
     pub amends: Vec<AmendRequest>,
     pub queries: Vec<QueryRequest>,
+    pub reports: Vec<MakeReportRequest>,
+    /// What a hostile node does to a report.
+    pub spoil_report: Option<fn(&mut Report)>,
     pub import_columns: Vec<String>,
     pub import_rows: Vec<(u32, Vec<String>)>,
     /// So many submissions are carried out without an answer.

@@ -16,6 +16,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use wuji_proto::v1::catalogue_server::CatalogueServer;
 use wuji_proto::v1::ledger_server::LedgerServer;
 use wuji_proto::v1::node_server::NodeServer;
+use wuji_proto::v1::reports_server::ReportsServer;
 use wuji_proto::v1::statistics_server::StatisticsServer;
 
 use crate::fake::Fake;
@@ -153,6 +154,7 @@ async fn serve(tls: ServerTlsConfig, fake: Arc<Fake>) -> SocketAddr {
         .add_service(LedgerServer::from_arc(Arc::clone(&fake)))
         .add_service(CatalogueServer::from_arc(Arc::clone(&fake)))
         .add_service(StatisticsServer::from_arc(Arc::clone(&fake)))
+        .add_service(ReportsServer::from_arc(Arc::clone(&fake)))
         .add_service(NodeServer::from_arc(fake));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     address

@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 26] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -17,6 +17,10 @@ const COMMANDS: [&[&str]; 22] = [
     &["stats", "explain"],
     &["rank"],
     &["audit", "totals"],
+    &["report", "monthly"],
+    &["report", "workrooms"],
+    &["report", "show"],
+    &["report", "list"],
     &["child", "register"],
     &["child", "adopt"],
     &["child", "list"],
@@ -52,7 +56,8 @@ fn the_top_level_help_names_every_command_and_the_exit_codes() {
 fn completion_scripts_exist_for_the_usual_shells() {
     let dir = Dir::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(dir.out(&["completion", shell]).contains("ledger"));
+        let script = dir.out(&["completion", shell]);
+        assert!(script.contains("ledger") && script.contains("workrooms"));
     }
 }
 

@@ -20,5 +20,6 @@ mod help;
 mod hostile;
 mod importing;
 mod ranking;
+mod reports;
 mod showing;
 mod zero_reports;

@@ -4,7 +4,7 @@
 //! * [`harness`]: a directory with certificates, nodes in it, and the program run there.
 //! * [`case`]: a table of bad input, and what must hold after each of them.
 //! * [`fields`], [`flags`], [`files`], [`starting`], [`frames`]: bad input, kind by kind.
-//! * [`ledger`], [`importing`], [`showing`]: the command line at work.
+//! * [`ledger`], [`importing`], [`showing`], [`reports`]: the command line at work.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,5 +23,6 @@ mod frames;
 mod harness;
 mod importing;
 mod ledger;
+mod reports;
 mod showing;
 mod starting;

@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::env::Env;
 use crate::ledger::Ledgers;
 use crate::pull::Desk;
+use crate::report::kinds::UNITS_NAMED_MAX;
 use crate::report::shelf::{LIST_DEFAULT, LIST_MAX};
 use crate::report::{ReportError, Reports};
 
@@ -45,10 +46,12 @@ impl reports_server::Reports for ReportService {
     async fn make(&self, request: Request<MakeReportRequest>) -> Result<Response<Report>, Status> {
         let actor = self.access.require_operator(&request)?.to_string();
         let MakeReportRequest { kind, scope, period, issue, confirmed, within_ms } = request.into_inner();
-        let confirmation = if confirmed { self.desk.confirm(&scope, within_ms, 0).await } else { None };
+        // What makes no sense is told before anybody below is asked.
+        self.reports.check(&kind, &scope, &period).map_err(refusal::report)?;
+        let confirmation = if confirmed { self.desk.confirm(&scope, within_ms, UNITS_NAMED_MAX).await } else { None };
         let mut made = self.read(move |reports| reports.make(&kind, &scope, &period)).await?;
-        if let Some(confirmation) = confirmation {
-            made.coverage.get_or_insert_default().confirmation = Some(confirmation);
+        if confirmation.is_some() {
+            made.coverage.get_or_insert_default().confirmation = confirmation;
         }
         if !issue {
             return Ok(Response::new(made));

@@ -17,7 +17,7 @@ pub const WORKROOMS: &str = "workrooms";
 const COMPARED: [&str; 2] = ["year-ago", "previous"];
 
 /// Units that the report's coverage names of each kind: enough for every workroom of a county.
-const UNITS_NAMED_MAX: u32 = 1_000;
+pub const UNITS_NAMED_MAX: u32 = 1_000;
 
 /// A section, to be answered.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
 use crate::index::{IndexError, keys};
 use crate::statistics::answer;
+use crate::statistics::warm::warm;
 use crate::store::View;
 
 /// The program's version.
@@ -21,11 +22,21 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl Reports {
     /// A report of a kind, not issued. An empty scope is the node's own. Blocks.
     pub fn make(&self, kind: &str, scope: &str, period: &str) -> Result<v1::Report, ReportError> {
+        let (scope, span, asked) = self.asked(kind, scope, period)?;
+        self.answered(kind, scope, &span.text, asked)
+    }
+
+    /// Whether there can be such a report: its kind, scope and period make sense.
+    pub fn check(&self, kind: &str, scope: &str, period: &str) -> Result<(), ReportError> {
+        self.asked(kind, scope, period).map(drop)
+    }
+
+    fn asked(&self, kind: &str, scope: &str, period: &str) -> Result<(DivisionCode, Span, Vec<Asked>), ReportError> {
         let question = |error: wuji_proto::ParseError| ReportError::Question(format!("scope: {error}"));
         let scope: DivisionCode = if scope.is_empty() { self.store.own } else { scope.parse().map_err(question)? };
         let span: Span = period.parse()?;
         let asked = kinds::questions(kind, scope, &span, self.ledgers.catalogue())?;
-        self.answered(kind, scope, &span.text, asked)
+        Ok((scope, span, asked))
     }
 
     /// The same questions as a report's, answered now. Blocks.
@@ -55,6 +66,10 @@ impl Reports {
             version: VERSION.to_owned(),
             ..v1::Report::default()
         };
+        for asked in &asked {
+            // What is refused here is refused again below.
+            drop(warm(&asked.question, &self.store, catalogue));
+        }
         let view = self.store.view();
         report.made_at_ms = self.ledgers.now_ms();
         for asked in asked {

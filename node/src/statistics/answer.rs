@@ -16,6 +16,7 @@ use super::standing::{self, Standings};
 use super::table::{self, Row, Shape, Value};
 use crate::catalogue::Catalogue;
 use crate::index::IndexError;
+use crate::report::adjustments;
 use crate::time::civil_date;
 
 /// Why there is no answer.
@@ -85,6 +86,15 @@ pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'
     let in_transit: Vec<Value> = of_scope.iter().zip(&all).map(|(own, rows)| own.minus(*rows)).collect();
     let stand = standing::stand(figures, &directory, plan.scope, asked.now_ms, asked.standings)?;
     let labels = Labels::of(&plan, &directory);
+    let head = head(request, &plan, &directory, asked.catalogue);
+    // A filtered total is no figure of a report's.
+    let adjustments = match request.r#where.as_slice() {
+        [] => {
+            let time = (plan.span.first, plan.span.last);
+            adjustments(figures.index, plan.scope, time, &head.columns, &labels.figures(&of_scope))?
+        }
+        _ => Vec::new(),
+    };
     let end = v1::QueryEnd {
         comparisons: labels.comparisons(&plan, totals.get(1..).unwrap_or_default()),
         totals: labels.figures(first(&totals)),
@@ -92,9 +102,9 @@ pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'
         coverage: Some(coverage(request, &plan, &directory, &reporting, &stand)),
         rest: if left_out.is_empty() { Vec::new() } else { labels.figures(first(&rest)) },
         left_out: left_out.len() as u64,
-        adjustments: Vec::new(),
+        adjustments,
     };
-    Ok(Answer { head: head(request, &plan, &directory, asked.catalogue), end, rows: shown, labels })
+    Ok(Answer { head, end, rows: shown, labels })
 }
 
 impl Answer {

@@ -9,6 +9,7 @@ mod index;
 mod offline;
 mod relay;
 mod reporting;
+mod reports;
 mod revisions;
 mod standing;
 mod stocks;
