@@ -50,16 +50,15 @@ fn covered(coverage: &Coverage) -> Vec<(&'static str, String)> {
         0 => "有下级单位从未报全".to_owned(),
         as_of => clock::shown(as_of),
     };
-    let mut reported = format!("应报工作室 {}，已报 {}", count(coverage.expected), count(coverage.reported));
-    if coverage.missing_count > 0 {
-        reported += &format!("，未报 {}", count(coverage.missing_count));
-    }
-    if coverage.not_expected > 0 {
-        reported += &format!("，不在册 {}", count(coverage.not_expected));
-    }
-    if coverage.by_month {
-        reported += "（按整月判断）";
-    }
+    let more = |what: &str, number| if number == 0 { String::new() } else { format!("，{what} {}", count(number)) };
+    let reported = format!(
+        "应报工作室 {}，已报 {}{}{}{}",
+        count(coverage.expected),
+        count(coverage.reported),
+        more("未报", coverage.missing_count),
+        more("不在册", coverage.not_expected),
+        if coverage.by_month { "（按整月判断）" } else { "" },
+    );
     let mut facts = vec![("数据截至", as_of), ("覆盖情况", reported)];
     let mut named = |title, units: &[AbsentUnit], count: u64| {
         if let Some(text) = names(units, count) {

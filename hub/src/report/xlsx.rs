@@ -131,17 +131,16 @@ fn write(
     let (number, shape) = number(value);
     let mut format = if row.style == Style::Total { bold() } else { Format::new() };
     format = format.set_border(FormatBorder::Thin);
-    match number {
-        Some(number) => sheet.write_number_with_format(at, place, number, &format.set_num_format(shape))?,
-        None => {
-            if row.style == Style::Detail && place == 0 {
-                format = format.set_indent(1);
-            } else if column.numeric {
-                format = format.set_align(FormatAlign::Right);
-            }
-            sheet.write_string_with_format(at, place, value.shown(), &format)?
-        }
-    };
+    if let Some(number) = number {
+        sheet.write_number_with_format(at, place, number, &format.set_num_format(shape))?;
+        return Ok(());
+    }
+    if row.style == Style::Detail && place == 0 {
+        format = format.set_indent(1);
+    } else if column.numeric {
+        format = format.set_align(FormatAlign::Right);
+    }
+    sheet.write_string_with_format(at, place, value.shown(), &format)?;
     Ok(())
 }
 

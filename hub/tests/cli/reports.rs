@@ -10,6 +10,9 @@ use wuji_proto::v1::{Figure, Report};
 use crate::fake::ISSUED_ID;
 use crate::harness::Dir;
 
+/// What a hostile node does to a report, and what is said of it.
+type Spoil = (fn(&mut Report), &'static str);
+
 /// Every cell of every sheet: place, value, and the format of numbers.
 fn cells(bytes: &[u8]) -> String {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes.to_vec())).unwrap();
@@ -19,7 +22,7 @@ fn cells(bytes: &[u8]) -> String {
         let (top, left) = range.start().unwrap();
         let _ = writeln!(text, "== {name}");
         for (row, column, value) in range.used_cells() {
-            let (row, column) = (row as u32 + top, column as u32 + left);
+            let (row, column) = (u32::try_from(row).unwrap() + top, u32::try_from(column).unwrap() + left);
             let place = format!("{}{}", char::from(b'A' + u8::try_from(column).unwrap()), row + 1);
             let format = styles.get((row, column)).and_then(|style| style.number_format.as_ref());
             let _ = match value {
@@ -164,7 +167,7 @@ fn what_cannot_be_written_or_asked_is_told_before_anything_is_issued() {
 
 #[test]
 fn a_report_that_breaks_the_contract_is_an_error_and_no_file() {
-    let spoils: [(fn(&mut Report), &str); 6] = [
+    let spoils: [Spoil; 6] = [
         (|report| report.sections.clear(), "no sections"),
         (|report| report.sections[1].head = None, "sources has no head"),
         (|report| report.sections[4].end = None, "units has no head or no end"),
