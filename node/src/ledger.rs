@@ -7,9 +7,10 @@
 //! * [`children`]: decisions about children: planned, accepted, adopted.
 //! * [`reporting`]: days: zero reports of the unit, and days of its children that are received.
 //! * [`pending`]: what is decided but not yet in the index.
-//! * [`error`]: why something is refused.
+//! * `answer`: what callers are told, once it is on disk. [`error`]: why something is refused.
 //! * [`read`], [`list`]: records, alone and in pages.
 
+mod answer;
 pub mod children;
 pub mod committer;
 pub mod error;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
 
+use super::answer::{Answer, Reply};
 use super::pending::{Known, Pending};
 use super::{Acceptance, LedgerError, Receipt, Submission};
 use crate::fold::Committed;
@@ -24,8 +25,6 @@ pub const INTENTS_MAX: usize = 1_024;
 
 /// Entries that one group takes at most, but for its last intent.
 const GROUP_ENTRIES_MAX: usize = 2_048;
-
-type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 /// What callers want written.
 pub enum Intent {
@@ -116,45 +115,6 @@ pub enum Intent {
     },
     /// The node is stopping: what waits is still written, nothing more is taken.
     Close,
-}
-
-/// An answer that waits for the disk.
-enum Answer {
-    Receipts(oneshot::Sender<Vec<Result<Receipt, LedgerError>>>, Vec<Result<Receipt, LedgerError>>),
-    Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
-    ZeroReported(Reply<(u32, u64)>, Result<(u32, u64), LedgerError>),
-    Registered(Reply<bool>, Result<bool, LedgerError>),
-    Adopted(Reply<(Incarnation, u64)>, Result<(Incarnation, u64), LedgerError>),
-    Issued(Reply<i64>, Result<i64, LedgerError>),
-}
-
-impl Answer {
-    /// A caller that has gone meanwhile does not matter: the entry stays.
-    fn send(self) {
-        match self {
-            Self::Receipts(reply, answer) => drop(reply.send(answer)),
-            Self::Receipt(reply, answer) => drop(reply.send(answer)),
-            Self::ZeroReported(reply, answer) => drop(reply.send(answer)),
-            Self::Registered(reply, answer) => drop(reply.send(answer)),
-            Self::Adopted(reply, answer) => drop(reply.send(answer)),
-            Self::Issued(reply, answer) => drop(reply.send(answer)),
-        }
-    }
-
-    /// Nothing of the group is on disk: what would have been is refused.
-    fn fail(self, reason: &str) -> Self {
-        let failed = || LedgerError::Journal(reason.to_owned());
-        match self {
-            Self::Receipts(reply, answers) => {
-                Self::Receipts(reply, answers.into_iter().map(|answer| answer.and_then(|_| Err(failed()))).collect())
-            }
-            Self::Receipt(reply, answer) => Self::Receipt(reply, answer.and_then(|_| Err(failed()))),
-            Self::ZeroReported(reply, answer) => Self::ZeroReported(reply, answer.and_then(|_| Err(failed()))),
-            Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
-            Self::Adopted(reply, answer) => Self::Adopted(reply, answer.and_then(|_| Err(failed()))),
-            Self::Issued(reply, answer) => Self::Issued(reply, answer.and_then(|_| Err(failed()))),
-        }
-    }
 }
 
 /// A group being made.
