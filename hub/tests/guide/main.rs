@@ -192,6 +192,6 @@ fn every_command_of_the_guides_works_and_answers_what_they_show() {
             }
         }
     }
-    assert!(typed > 28, "only {typed} commands were found: how the guides show them has changed");
+    assert!(typed > 40, "only {typed} commands were found: how the guides show them has changed");
     up.unwrap().stop();
 }
