@@ -193,7 +193,7 @@ async fn what_changed_since_is_an_adjustment_and_the_report_stays() {
         issued: Some(v1::Figure::amount(10_000)),
         now: Some(v1::Figure::amount(25_000)),
     };
-    assert_eq!(told(UNIT, days("2016-08-01", "2016-08-31")), [wanted.clone()]);
+    assert_eq!(told(UNIT, days("2016-08-01", "2016-08-31")), std::slice::from_ref(&wanted));
     assert_eq!(now.sections[0].end.as_ref().unwrap().adjustments, [wanted], "later answers tell it");
     for (scope, days) in [(UNIT, days("2016-08-01", "2016-08-30")), ("371122101202", days("2016-08-01", "2016-08-31"))]
     {

@@ -157,7 +157,7 @@ async fn what_cannot_be_reported_is_refused_with_what_to_do() -> Result<()> {
     for (kind, scope, period, code, says) in [
         ("weekly", "", "2025-08", Code::InvalidArgument, "monthly and workrooms"),
         ("monthly", "", "2025-08-10", Code::InvalidArgument, "whole months"),
-        ("monthly", "42", "2025-08", Code::FailedPrecondition, "42"),
+        ("monthly", "42", "2025-08", Code::NotFound, "42"),
         ("workrooms", WORKROOM, "2025-08", Code::InvalidArgument, "larger unit"),
     ] {
         let (kind, scope, period) = (kind.to_owned(), scope.to_owned(), period.to_owned());
