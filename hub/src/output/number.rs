@@ -211,7 +211,8 @@ mod tests {
             ((1, 2), (0, 0), "–", "–"),
             ((1, 2), (1, 0), "–", "–"),
             ((3, 1), (-2, 1), "+500.0 pp", "+250.0 %"),
-            ((i64::MAX, i64::MIN), (i64::MIN, i64::MAX), "–", "–"),
+            ((i64::MAX, i64::MIN), (i64::MIN, i64::MAX), "0.0 pp", "0.0 %"),
+            ((i64::MAX, 1), (i64::MIN, i64::MAX), "–", "–"),
         ] {
             assert_eq!(
                 (points(now, then).as_str(), quotient_change(now, then).as_str()),

@@ -243,6 +243,10 @@ mod tests {
         }
         let silent: Vec<_> = catalogue.measures().iter().filter(|measure| !counted.contains(&measure.key())).collect();
         let silent: Vec<_> = silent.iter().map(|measure| measure.id()).collect();
-        assert_eq!(silent, ["expected"], "only what a parent counts has none");
+        assert_eq!(
+            silent,
+            ["expected", "received", "received.months", "adopted"],
+            "what parents and nodes count has none"
+        );
     }
 }
