@@ -1,17 +1,17 @@
 //! Relay 转办: what this node does not hold finely enough is answered by the nodes that own it,
 //! through the open links.
 //!
-//! A question about another unit goes down the path to it ([`pass`]). One about this node's
-//! own scope is put to each child, and the rows are added up ([`gather`]) or strung together
-//! ([`string`]); what this node wrote itself it counts from its own records. Each node
+//! A question about another unit goes down the path to it (`pass`). One about this node's
+//! own scope is put to each child, and the rows are added up (`gather`) or strung together
+//! (`string`); what this node wrote itself it counts from its own records. Each node
 //! handles its part in the same way, so a question finds the owners of the finest detail.
 //!
-//! * [`split`]: who is asked what.
-//! * [`expect`]: what a child's rows must look like.
-//! * [`table`]: rows of many children, added up, ordered and cut off.
-//! * [`unreached`]: who could not be asked, and what that leaves out.
-//! * [`list`]: records of another unit, within the fields' ceilings.
-//! * [`here`]: what this node can say by itself. [`answer`]: the parent's questions.
+//! * `split`: who is asked what.
+//! * `expect`: what a child's rows must look like.
+//! * `table`: rows of many children, added up, ordered and cut off.
+//! * `unreached`: who could not be asked, and what that leaves out.
+//! * `list`: records of another unit, within the fields' ceilings.
+//! * `here`: what this node can say by itself. `answer`: the parent's questions.
 //!
 //! Data is given for the higher of two tiers: the one that the question says it is for, and
 //! that of the parent that brings it. So nobody on the way can claim to be lower than it is.

@@ -5,7 +5,7 @@
 //! * [`node`]: one process; [`link`]: a line that can be cut; [`program`]: where the binary is.
 //! * [`client`]: the calls of an operator; [`wait`]: bounded waits.
 //! * [`records`]: entries to write; [`recount`]: what all of them must add up to.
-//! * [`bench`]: the scenarios of the program `wuji-bench`.
+//! * [`mod@bench`]: the scenarios of the program `wuji-bench`.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {

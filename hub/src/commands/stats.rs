@@ -1,9 +1,9 @@
 //! `wuji stats`: figures about a unit's subtree, with what they include.
 //!
-//! * [`question`]: what is typed, as a question to a node.
-//! * [`ask`]: the answer, checked by [`shape`] as it arrives.
-//! * [`layout`], [`print`], [`json`], [`footer`]: the answer on stdout.
-//! * [`explain`]: where a figure comes from.
+//! * `question`: what is typed, as a question to a node.
+//! * `ask`: the answer, checked by `shape` as it arrives.
+//! * `layout`, `print`, `json`, `footer`: the answer on stdout.
+//! * `explain`: where a figure comes from.
 
 pub mod ask;
 mod explain;
