@@ -32,7 +32,7 @@ pub use caller::Caller;
 #[cfg(any(test, feature = "simulation"))]
 pub use caller::InjectedIdentity;
 pub(crate) use dial::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
-pub use dial::{Dial, DialError, TlsDial};
+pub use dial::{Dial, DialError, TlsDial, endpoint};
 pub use identity::{Identity, IdentityError};
 pub use listen::{CONNECTIONS_MAX, Connection, TlsListener};
 pub use refusals::Refusals;

@@ -1,5 +1,5 @@
-//! What a simulation replaces: the clock, the random generator, the disk, and how
-//! background workers run. Nothing else in the crate reads the wall clock, draws a random
+//! What a simulation replaces: the clock, the random generator, the disk, where the index
+//! is kept, and how background workers run. Nothing else in the crate reads the wall clock, draws a random
 //! number, or touches a journal's files.
 
 use std::any::Any;
@@ -13,8 +13,11 @@ use std::sync::Arc;
 use rand::Rng;
 use tokio::task::JoinHandle;
 
-#[cfg(test)]
-pub(crate) mod double;
+use crate::index::OpenIndex;
+use crate::index::sled::Sled;
+
+#[cfg(any(test, feature = "simulation"))]
+pub mod double;
 
 /// Milliseconds in a second.
 pub const SECOND_MS: i64 = 1_000;
@@ -96,6 +99,8 @@ pub struct Env {
     pub entropy: Arc<dyn Entropy>,
     /// The disk.
     pub disk: Arc<dyn Disk>,
+    /// Indexes that outlive the process.
+    pub indexes: Arc<dyn OpenIndex>,
     /// How workers run.
     pub workers: Workers,
 }
@@ -107,6 +112,7 @@ impl Env {
             clock: Arc::new(WallClock),
             entropy: Arc::new(ThreadEntropy),
             disk: Arc::new(LocalDisk),
+            indexes: Arc::new(Sled),
             workers: Workers::Threads,
         }
     }

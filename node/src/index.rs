@@ -2,9 +2,12 @@
 //!
 //! * [`keys`]: the only place that knows how keys are laid out.
 //! * [`memory`], [`sled`]: the two stores behind the [`Index`] trait; `sled` alone knows the crate sled.
+//! * `double`: for simulations; comes back as it was at any earlier batch.
 //! * [`draft`]: writes being gathered, readable before they are applied.
 //! * [`values`]: what is stored under the keys.
 
+#[cfg(any(test, feature = "simulation"))]
+pub mod double;
 pub mod draft;
 pub mod keys;
 pub mod memory;
@@ -13,6 +16,7 @@ pub mod values;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -66,6 +70,12 @@ pub trait Index: Send + Sync {
     fn checkpoint(&self) -> Result<(), IndexError>;
     /// `sled` or `memory`.
     fn kind(&self) -> &'static str;
+}
+
+/// Opens indexes that outlive the process.
+pub trait OpenIndex: Send + Sync {
+    /// The index in a directory, made if it is not there.
+    fn open(&self, directory: &Path, cache_bytes: u64) -> Result<Box<dyn Index>, IndexError>;
 }
 
 /// Refuses values that the stores are not made for.

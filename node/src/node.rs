@@ -1,17 +1,20 @@
 //! A node: its parts, built and wired; started, drained, stopped.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
-use tonic::transport::server::Router;
-use wuji_proto::v1;
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, Router};
+use wuji_proto::{DivisionCode, v1};
 
-use crate::access::{Access, Identity, Refusals, TlsDial, TlsListener};
+use crate::access::{Access, Dial, Identity, Refusals, TlsDial, TlsListener};
 use crate::api::catalogue::CatalogueService;
 use crate::api::ledger::LedgerService;
 use crate::api::node::NodeService;
@@ -45,9 +48,9 @@ pub async fn run(args: NodeArgs) -> anyhow::Result<()> {
     }
     telemetry::start_log(&config.log)?;
     let env = Env::production();
-    let node = Running::start(&env, &config, args.accept_loss).await?;
+    let (node, address) = Node::start(&env, &config, args.accept_loss).await?;
     let asked = stop_asked(args.stop_with_stdin);
-    println!("ready {} https://{}", config.code, node.address);
+    println!("ready {} https://{address}", config.code);
     let reason = node.until(asked).await;
     tracing::info!(unit = %config.code, reason, "stopping");
     node.stop().await
@@ -94,20 +97,32 @@ fn watch_stdin() -> oneshot::Receiver<()> {
     closed
 }
 
+/// How a node is reached, and how it reaches its parent: TCP and TLS, or what a simulation has
+/// in their place.
+pub struct Doors<I> {
+    /// Connections whose callers are known.
+    pub incoming: I,
+    /// The way to the parent, if there is one.
+    pub parent: Option<(DivisionCode, Arc<dyn Dial>)>,
+    /// Whose certificates were turned away.
+    pub refusals: Arc<Refusals>,
+}
+
 /// A node that serves.
-struct Running {
-    address: std::net::SocketAddr,
+pub struct Node {
     state: NodeState,
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     children: Arc<Children>,
     push: Option<Worker>,
     audit: Worker,
+    metrics: Arc<Metrics>,
     metrics_page: Option<tokio::task::JoinHandle<Result<(), TelemetryError>>>,
 }
 
-impl Running {
-    async fn start(env: &Env, config: &Config, accept_loss: bool) -> anyhow::Result<Self> {
+impl Node {
+    /// Starts a node that listens at an address, which is returned too.
+    pub async fn start(env: &Env, config: &Config, accept_loss: bool) -> anyhow::Result<(Self, SocketAddr)> {
         let identity = Identity::load(&config.tls)?;
         identity.require_unit(config.code)?;
         let catalogue = Arc::new(match &config.catalogue.directory {
@@ -125,8 +140,31 @@ impl Running {
             Some(listen) => Some(metrics_listener(listen).await?),
         };
         let tls = identity.server_config(Arc::clone(&env.clock), Arc::clone(&refusals))?;
-        let listener = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
-        let address = listener.address();
+        let incoming = TlsListener::new(listener, tls, Arc::clone(&metrics))?;
+        let address = incoming.address();
+        let doors = Doors { incoming, parent: dial_parent(env, config, &identity)?, refusals };
+        let mut node = Self::serve(env, config, accept_loss, catalogue, &metrics, doors).await?;
+        let stopping = node.stop.subscribe();
+        node.metrics_page =
+            page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stopping))));
+        Ok((node, address))
+    }
+
+    /// Opens the state and serves behind these doors.
+    pub async fn serve<I, C>(
+        env: &Env,
+        config: &Config,
+        accept_loss: bool,
+        catalogue: Arc<Catalogue>,
+        metrics: &Arc<Metrics>,
+        doors: Doors<I>,
+    ) -> anyhow::Result<Self>
+    where
+        I: Stream<Item = std::io::Result<C>> + Send + 'static,
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let Doors { incoming, parent, refusals } = doors;
+        let metrics = Arc::clone(metrics);
         let state = NodeState::open(env, &state_options(config, accept_loss), catalogue, &metrics)?;
         let (stop, stopping) = watch::channel(false);
         let access = Access::new(config.code, Arc::clone(&metrics));
@@ -157,18 +195,18 @@ impl Running {
                 parent,
             }
         };
-        let (push, status, desk) = match dial_parent(env, config, &identity)? {
+        let (push, status, desk) = match parent {
             None => {
                 let status = status(None);
                 let desk = desk(None, &status);
                 (None, status, desk)
             }
-            Some(dial) => {
+            Some((parent, dial)) => {
                 let heard = status(None);
                 let link = PushLink::new(PushParts {
                     source: state.feed(),
-                    parent: dial.0,
-                    dial: Arc::new(dial.1),
+                    parent,
+                    dial,
                     config: config.link.clone(),
                     entropy: Arc::clone(&env.entropy),
                     metrics: Arc::clone(&metrics),
@@ -177,11 +215,11 @@ impl Running {
                     catalogue_version: state.catalogue.version().to_owned(),
                     heard: Box::new(move || heard.heard_units()),
                 });
-                let parent: Arc<PushStatus> = link.status();
-                let status = status(Some(Arc::clone(&parent)));
-                let desk = desk(Some(parent), &status);
+                let above: Arc<PushStatus> = link.status();
+                let status = status(Some(Arc::clone(&above)));
+                let desk = desk(Some(above), &status);
                 let auditor = Arc::clone(&state.auditor);
-                let details = ParentAnswers { relay: desk.relay.clone(), parent: dial.0.tier() };
+                let details = ParentAnswers { relay: desk.relay.clone(), parent: parent.tier() };
                 let answers = Answers { barrier: Arc::clone(&desk.barrier), auditor, details: Some(Arc::new(details)) };
                 let link = link.with_answerer(Arc::new(answers));
                 let worker = env.spawn_worker("push", link.run(stopping.clone()))?;
@@ -189,23 +227,32 @@ impl Running {
             }
         };
         let router = services(env, &config.link, &access, &state, &status, desk, accept).await?;
-        let server = tokio::spawn(router.serve_with_incoming_shutdown(listener, until_stopped(stopping)));
+        let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, until_stopped(stopping)));
         let audit = env.spawn_worker("audit", audit::worker::run(Arc::clone(&state.auditor), stop.subscribe()))?;
-        let metrics_page =
-            page.map(|page| tokio::spawn(telemetry::serve_metrics(page, metrics, until_stopped(stop.subscribe()))));
-        Ok(Self { address, state, stop, server, children, push, audit, metrics_page })
+        Ok(Self { state, stop, server, children, push, audit, metrics, metrics_page: None })
+    }
+
+    /// Its state, for whoever watches it from within the process.
+    pub const fn state(&self) -> &NodeState {
+        &self.state
+    }
+
+    /// Its numbers.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Waits until it is asked to stop, or cannot go on.
-    async fn until(&self, asked: impl Future<Output = &'static str>) -> String {
+    pub async fn until(&self, asked: impl Future<Output = &'static str>) -> String {
         tokio::select! {
+            biased;
             reason = asked => reason.to_owned(),
             reason = self.state.failure() => reason,
         }
     }
 
     /// Lets calls end, then finishes what was begun.
-    async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
         let failed = self.state.failed();
         self.stop.send_replace(true);
         // Their streams would go on for ever.
@@ -250,11 +297,11 @@ fn dial_parent(
     env: &Env,
     config: &Config,
     identity: &Identity,
-) -> anyhow::Result<Option<(wuji_proto::DivisionCode, TlsDial)>> {
+) -> anyhow::Result<Option<(DivisionCode, Arc<dyn Dial>)>> {
     let Some(parent) = &config.parent else { return Ok(None) };
     let tls = identity.client_config(Arc::clone(&env.clock))?;
     let keepalive = Duration::from_secs(config.link.keepalive_seconds.into());
-    Ok(Some((parent.code, TlsDial::new(&parent.address, parent.code, keepalive, tls)?)))
+    Ok(Some((parent.code, Arc::new(TlsDial::new(&parent.address, parent.code, keepalive, tls)?))))
 }
 
 async fn services(
@@ -317,7 +364,7 @@ async fn until_stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn metrics_listener(listen: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+async fn metrics_listener(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening at {listen} (`metrics.listen`): is another program there?"))

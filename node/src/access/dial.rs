@@ -69,17 +69,21 @@ impl TlsDial {
         let name = ServerName::try_from(unit_name(unit)).map_err(|error| refuse(error.to_string()))?;
         // The library encrypts `https` itself or not at all; here the connector does, so it is
         // told `http`, and the calls still say where they really go.
-        let endpoint = Endpoint::from_shared(format!("http://{target}"))
-            .map_err(|error| refuse(explain(&error)))?
-            .origin(uri)
-            .connect_timeout(CONNECT_MAX)
-            .http2_keep_alive_interval(keepalive)
-            .keep_alive_timeout(keepalive)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        let endpoint = endpoint(&target, keepalive).map_err(|error| refuse(explain(&error)))?.origin(uri);
         Ok(Self { address: address.to_owned(), endpoint, target, name, config })
     }
+}
+
+/// How calls to `HOST:PORT` are made, once there is a connection: it is asked for a sign of life
+/// each `keepalive`, and what is on the way is bounded.
+pub fn endpoint(target: &str, keepalive: Duration) -> Result<Endpoint, tonic::transport::Error> {
+    Ok(Endpoint::from_shared(format!("http://{target}"))?
+        .connect_timeout(CONNECT_MAX)
+        .http2_keep_alive_interval(keepalive)
+        .keep_alive_timeout(keepalive)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES))
 }
 
 #[tonic::async_trait]

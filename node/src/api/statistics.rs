@@ -84,6 +84,7 @@ fn relayed(desk: &Desk, question: QueryRequest, confirmation: Option<v1::Confirm
     tokio::spawn(async move {
         let confirmed = Confirmed { replies: &replies, confirmation };
         tokio::select! {
+            biased;
             () = replies.closed() => {}
             answered = relay.relay(question, tier, within, &confirmed) => match answered {
                 Ok(()) | Err(RelayError::Gone(_)) => {}

@@ -19,8 +19,9 @@ const BETWEEN: Duration = Duration::from_mins(10);
 /// [`Env::spawn_worker`](crate::env::Env::spawn_worker).
 pub async fn run(auditor: Arc<Auditor>, mut stop: watch::Receiver<bool>) {
     tokio::select! {
-        () = for_ever(&auditor) => {}
+        biased;
         _ = stop.wait_for(|stop| *stop) => {}
+        () = for_ever(&auditor) => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! A machine for tests: a disk that forgets what was not synced, fails, and is full; a clock
-//! that is set; seeded random numbers.
+//! that is set; seeded random numbers. Compiled for tests and simulations only.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a double fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Error, ErrorKind};
@@ -10,9 +11,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::{Clock, Disk, DiskFile, DiskLock, Entropy, Env, Workers};
+use crate::index::double::DoubleIndexes;
 
 /// Bytes that a disk writes whole or not at all.
-pub(crate) const BLOCK_BYTES: usize = 512;
+pub const BLOCK_BYTES: usize = 512;
 
 /// A file: what programs read, and what a power cut leaves.
 #[derive(Clone, Default)]
@@ -38,23 +40,23 @@ struct State {
 
 /// What the disk does wrong.
 #[derive(Clone, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// The next syncs of files fail, and lose what they were to write.
-    pub(crate) failing_syncs: u32,
+    pub failing_syncs: u32,
     /// The next syncs of directories fail.
-    pub(crate) failing_directory_syncs: u32,
+    pub failing_directory_syncs: u32,
     /// The next writes fail.
-    pub(crate) failing_writes: u32,
+    pub failing_writes: u32,
     /// Bytes by which files can still grow; `None`: without end.
-    pub(crate) free_bytes: Option<u64>,
+    pub free_bytes: Option<u64>,
 }
 
 /// The disk. Clones are the same disk.
 #[derive(Clone, Default)]
-pub(crate) struct DoubleDisk(Arc<Mutex<State>>);
+pub struct DoubleDisk(Arc<Mutex<State>>);
 
 /// What a power cut leaves of the bytes that were not synced.
-pub(crate) enum Survive<'a> {
+pub enum Survive<'a> {
     /// None of them.
     Nothing,
     /// The first so many bytes, in the order in which they were written.
@@ -64,22 +66,23 @@ pub(crate) enum Survive<'a> {
 }
 
 impl DoubleDisk {
-    pub(crate) fn faults(&self, change: impl FnOnce(&mut Faults)) {
+    /// Changes what the disk does wrong.
+    pub fn faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.0.lock().faults);
     }
 
     /// Syncs of files so far.
-    pub(crate) fn syncs(&self) -> u64 {
+    pub fn syncs(&self) -> u64 {
         self.0.lock().syncs
     }
 
     /// Bytes read so far.
-    pub(crate) fn read_bytes(&self) -> u64 {
+    pub fn read_bytes(&self) -> u64 {
         self.0.lock().reads_bytes
     }
 
     /// The disk after a power cut; this one goes on.
-    pub(crate) fn cut_power(&self, mut survive: Survive<'_>) -> Self {
+    pub fn cut_power(&self, mut survive: Survive<'_>) -> Self {
         let state = self.0.lock();
         let mut names = BTreeMap::new();
         for (path, inode) in &state.durable_names {
@@ -91,7 +94,7 @@ impl DoubleDisk {
 
     /// The disk as programs see it now, as after killing a program: nothing is lost, but
     /// what is not synced is still not. Locks are free.
-    pub(crate) fn kill(&self) -> Self {
+    pub fn kill(&self) -> Self {
         let state = self.0.lock();
         let mut copies: Vec<(Inode, Inode)> = Vec::new();
         let mut copy = |inode: &Inode| {
@@ -108,17 +111,18 @@ impl DoubleDisk {
     }
 
     /// Bytes written to a file since its last sync.
-    pub(crate) fn unsynced_bytes(&self, path: &Path) -> usize {
+    pub fn unsynced_bytes(&self, path: &Path) -> usize {
         let state = self.0.lock();
         state.names[path].lock().unsynced.iter().map(|(_, bytes)| bytes.len()).sum()
     }
 
-    pub(crate) fn content(&self, path: &Path) -> Vec<u8> {
+    /// A file's bytes, as programs read them.
+    pub fn content(&self, path: &Path) -> Vec<u8> {
         self.0.lock().names[path].lock().now.clone()
     }
 
     /// Replaces a file's bytes behind everybody's back.
-    pub(crate) fn set_content(&self, path: &Path, bytes: Vec<u8>) {
+    pub fn set_content(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.0.lock();
         let inode = new_inode(bytes);
         state.names.insert(path.to_owned(), Arc::clone(&inode));
@@ -126,7 +130,7 @@ impl DoubleDisk {
     }
 
     /// Flips bits of a byte.
-    pub(crate) fn flip(&self, path: &Path, at: usize, mask: u8) {
+    pub fn flip(&self, path: &Path, at: usize, mask: u8) {
         let mut bytes = self.content(path);
         bytes[at] ^= mask;
         self.set_content(path, bytes);
@@ -199,9 +203,17 @@ impl Disk for DoubleDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.0.lock();
-        let inode = state.names.remove(from).ok_or_else(|| Error::from(ErrorKind::NotFound))?;
-        state.names.insert(to.to_owned(), inode);
+        let names = &mut self.0.lock().names;
+        let moved: Vec<PathBuf> = names.keys().filter(|name| name.starts_with(from)).cloned().collect();
+        if moved.is_empty() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        for name in moved {
+            let inode = names.remove(&name).unwrap();
+            let inside = name.strip_prefix(from).unwrap();
+            let renamed = if inside.as_os_str().is_empty() { to.to_owned() } else { to.join(inside) };
+            names.insert(renamed, inode);
+        }
         Ok(())
     }
 
@@ -303,7 +315,7 @@ impl DiskFile for DoubleFile {
 }
 
 /// A clock that is set.
-pub(crate) struct SetClock(pub(crate) AtomicI64);
+pub struct SetClock(pub AtomicI64);
 
 impl Clock for SetClock {
     fn now_ms(&self) -> i64 {
@@ -312,7 +324,14 @@ impl Clock for SetClock {
 }
 
 /// Random numbers from a seed (splitmix64).
-pub(crate) struct Seeded(AtomicU64);
+pub struct Seeded(AtomicU64);
+
+impl Seeded {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+}
 
 impl Entropy for Seeded {
     fn fill(&self, bytes: &mut [u8]) {
@@ -328,11 +347,12 @@ impl Entropy for Seeded {
 }
 
 /// An environment over a disk, at a fixed time, with seeded random numbers.
-pub(crate) fn env(disk: &DoubleDisk, seed: u64) -> Env {
+pub fn env(disk: &DoubleDisk, seed: u64) -> Env {
     Env {
         clock: Arc::new(SetClock(AtomicI64::new(1_472_000_000_000))),
-        entropy: Arc::new(Seeded(AtomicU64::new(seed))),
+        entropy: Arc::new(Seeded::new(seed)),
         disk: Arc::new(disk.clone()),
+        indexes: Arc::new(DoubleIndexes::new(disk)),
         workers: Workers::Tasks,
     }
 }

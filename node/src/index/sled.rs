@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::{Index, IndexError, Visit, Writes, check_sizes};
+use super::{Index, IndexError, OpenIndex, Visit, Writes, check_sizes};
 
 /// A sled store.
 pub struct SledIndex {
@@ -80,6 +80,15 @@ impl Index for SledIndex {
 
     fn kind(&self) -> &'static str {
         "sled"
+    }
+}
+
+/// Opens sled stores.
+pub struct Sled;
+
+impl OpenIndex for Sled {
+    fn open(&self, directory: &Path, cache_bytes: u64) -> Result<Box<dyn Index>, IndexError> {
+        Ok(Box::new(SledIndex::open(directory, cache_bytes)?))
     }
 }
 

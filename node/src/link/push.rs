@@ -96,8 +96,9 @@ impl PushLink {
     /// read the way to a blocking pool and back, which would cost more than most reads.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
-            () = self.push_for_ever() => {}
+            biased;
             _ = stop.wait_for(|stop| *stop) => {}
+            () = self.push_for_ever() => {}
         }
         self.parts.metrics.parent_connected.set(0);
         self.status.ended();

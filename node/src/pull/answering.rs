@@ -68,11 +68,12 @@ impl Answering {
         let mut calls = Calls { answering: self, out, running: HashMap::new(), tasks: JoinSet::new() };
         loop {
             tokio::select! {
+                biased;
+                Some(done) = calls.tasks.join_next_with_id() => calls.done(done)?,
                 request = requests.message() => match request? {
                     Some(request) => calls.take(request)?,
                     None => return Err(Status::unavailable("the parent ended the line")),
                 },
-                Some(done) = calls.tasks.join_next_with_id() => calls.done(done)?,
             }
         }
     }

@@ -13,14 +13,13 @@ use wuji_proto::{Digest, Incarnation, Sequence, stored, wire};
 
 use super::StateOptions;
 use crate::config::IndexKind;
-use crate::env::{Disk, Env};
+use crate::env::Env;
 use crate::feed::changes::Changes;
 use crate::feed::child::Child;
 use crate::feed::group::FeedHead;
 use crate::feed::history::{History, Start};
 use crate::feed::item::ItemHasher;
 use crate::index::memory::MemoryIndex;
-use crate::index::sled::SledIndex;
 use crate::index::{self, Index, IndexError, keys, values};
 use crate::journal::{self, JournalError, JournalReader, JournalWriter};
 use crate::store::{State, Store};
@@ -80,7 +79,7 @@ pub struct Opened {
 /// Opens both.
 pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened, OpenError> {
     let directory = options.directory.join("index");
-    let found = find(options, &directory);
+    let found = find(env, options, &directory);
     let journal_options = journal::OpenOptions {
         code: options.code,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -102,10 +101,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         Err(reason) => {
             renewed = !recovery.created;
             let reason = if recovery.created { String::new() } else { reason };
-            (
-                renew(env.disk.as_ref(), options, &directory, &reason)?,
-                IndexHead { rebuilt: reason, ..IndexHead::default() },
-            )
+            (renew(env, options, &directory, &reason)?, IndexHead { rebuilt: reason, ..IndexHead::default() })
         }
     };
     if !head.rebuilt.is_empty() {
@@ -162,17 +158,17 @@ fn index_mark(head: &IndexHead) -> Option<journal::IndexMark> {
 
 type Found = (Box<dyn Index>, Option<IndexHead>);
 
-fn find(options: &StateOptions, directory: &Path) -> Result<Found, IndexError> {
-    let index = open_index(options, directory)?;
+fn find(env: &Env, options: &StateOptions, directory: &Path) -> Result<Found, IndexError> {
+    let index = open_index(env, options, directory)?;
     let head = index.get(&keys::head())?.map(|bytes| values::decode("the index's head", &bytes)).transpose()?;
     Ok((index, head))
 }
 
-fn open_index(options: &StateOptions, directory: &Path) -> Result<Box<dyn Index>, IndexError> {
-    Ok(match options.index {
-        IndexKind::Memory => Box::new(MemoryIndex::default()),
-        IndexKind::Sled => Box::new(SledIndex::open(directory, options.cache_bytes)?),
-    })
+fn open_index(env: &Env, options: &StateOptions, directory: &Path) -> Result<Box<dyn Index>, IndexError> {
+    match options.index {
+        IndexKind::Memory => Ok(Box::new(MemoryIndex::default())),
+        IndexKind::Sled => env.indexes.open(directory, options.cache_bytes),
+    }
 }
 
 /// Why an index cannot be used with the journal. With a hasher of the own items all of it
@@ -233,8 +229,8 @@ fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(),
 }
 
 /// An empty index in place of one that cannot be used; that is kept aside, one of them.
-fn renew(disk: &dyn Disk, options: &StateOptions, directory: &Path, reason: &str) -> Result<Box<dyn Index>, OpenError> {
-    let aside = directory.with_extension("damaged");
+fn renew(env: &Env, options: &StateOptions, directory: &Path, reason: &str) -> Result<Box<dyn Index>, OpenError> {
+    let (disk, aside) = (env.disk.as_ref(), directory.with_extension("damaged"));
     let moved = disk.list(directory).and_then(|names| {
         if names.is_empty() || reason.is_empty() {
             return disk.remove(directory);
@@ -243,7 +239,7 @@ fn renew(disk: &dyn Disk, options: &StateOptions, directory: &Path, reason: &str
         disk.rename(directory, &aside)
     });
     moved.map_err(|source| OpenError::MoveAside { path: directory.to_owned(), source })?;
-    Ok(open_index(options, directory)?)
+    Ok(open_index(env, options, directory)?)
 }
 
 /// The starts that the index knows, and those that the journal has beyond it.

@@ -110,9 +110,11 @@ impl<'a> Session<'a> {
             self.send_all()?;
             self.show_progress();
             tokio::select! {
+                // In one order, so that a simulation repeats itself; what comes often comes last.
+                biased;
+                _ = heard.tick() => self.hear(),
                 ack = self.acks.message() => self.answered(ack.map_err(|status| refused(&status))?)?,
                 alive = changes.changed() => alive.map_err(|_| End::Stopped)?,
-                _ = heard.tick() => self.hear(),
             }
         }
     }
