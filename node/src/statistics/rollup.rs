@@ -4,11 +4,15 @@
 //! A child's own scope comes by day: each such cell adds to this unit's day, and to the
 //! child's month. Deeper scopes come by month and are summed over the links that bring
 //! them, so that a unit that moved is not erased by its old parent.
+//!
+//! That a unit is expected, and when its days were received, the first node above it states: of
+//! its own scope a unit sends of these measures only the sums of those below it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wuji_proto::{AMOUNT_MAX, CellKey, Digest, DivisionCode, Grain, ItemKey, Period, v1};
+use wuji_proto::{AMOUNT_MAX, CellKey, Digest, DivisionCode, Grain, ItemKey, Period, Tier, v1};
 
+use crate::catalogue::{EXPECTED, RECEIVED, RECEIVED_MONTHS};
 use crate::feed::group::Group;
 use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
 use crate::index::keys::{self, Link};
@@ -220,7 +224,9 @@ impl<'g, 'a> Intake<'g, 'a> {
     fn judge(&mut self, key: Option<&ItemKey>, value: ItemValue, former: i64) -> Result<HeldItem, IndexError> {
         let fits = match (key, &value) {
             (Some(ItemKey::Unit(code)), ItemValue::Unit(_)) => self.may_name(*code)?,
-            (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) if self.may_name(cell.scope)? => {
+            (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount))
+                if self.may_name(cell.scope)? && may_state(self.child, cell) =>
+            {
                 let difference = amount.saturating_sub(former);
                 match Targets::of(self.group.own, self.child, cell) {
                     Some(targets) => targets.each().try_fold(true, |fits, target| {
@@ -255,6 +261,20 @@ impl<'g, 'a> Intake<'g, 'a> {
             }
             None => self.group.draft.remove(self.key(item)),
         }
+    }
+}
+
+/// Whether a cell is a child's to state: not what its parent, this unit, states of it.
+fn may_state(child: DivisionCode, cell: &CellKey) -> bool {
+    match cell.measure {
+        _ if cell.scope != child => true,
+        EXPECTED => {
+            let mut below = Tier::ALL.into_iter().filter(|tier| *tier > child.tier());
+            below.any(|tier| cell.part.words == [tier.name()])
+        }
+        // Of workrooms only.
+        RECEIVED | RECEIVED_MONTHS => child.tier().has_children(),
+        _ => true,
     }
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use wuji_proto::{Incarnation, MeasureId, Part, period};
 
 use super::*;
+use crate::catalogue::REPORTED;
 use crate::feed::child::Child;
 use crate::feed::group::FeedHead;
 use crate::index::Index;
@@ -238,6 +239,45 @@ fn a_child_cannot_speak_for_its_parent_its_siblings_or_units_that_cannot_lie_bel
         for (key, value) in named(scope) {
             assert_eq!(is_set_aside(&mut parent, key, value.clone()), is_aside, "{value:?} of {scope}");
         }
+    }
+}
+
+/// Whether a parent sets a child's cell aside.
+fn puts_aside(own: &str, child: &str, cell: &CellKey) -> bool {
+    let (index, hasher) = (MemoryIndex::default(), hasher());
+    let mut group = Group::new(&index, code(own), FeedHead::default(), &hasher);
+    let mut intake = Intake::new(&mut group, code(child), &hasher, Holding::default());
+    intake.take(vec![FeedItem { key: cell.to_bytes(), value: ItemValue::Amount(1) }]).unwrap();
+    intake.holding().malformed == 1
+}
+
+#[test]
+fn what_the_first_node_above_a_unit_states_of_it_the_unit_cannot_say_itself() {
+    const COUNTY: &str = "371122";
+    let workroom = CHILDREN[0];
+    for (parent, child, scope, measure, words, is_aside) in [
+        (OWN, workroom, workroom, EXPECTED, "workroom", true),
+        (OWN, workroom, workroom, RECEIVED, "报送 按时", true),
+        (OWN, workroom, workroom, RECEIVED_MONTHS, "", true),
+        (OWN, workroom, workroom, REPORTED, "", false),
+        // A unit with children has the sums of what it states of them, and of units further down.
+        (COUNTY, OWN, OWN, EXPECTED, "workroom", false),
+        (COUNTY, OWN, OWN, RECEIVED, "报送 按时", false),
+        (COUNTY, OWN, OWN, RECEIVED_MONTHS, "", false),
+        (COUNTY, OWN, workroom, EXPECTED, "workroom", false),
+        (COUNTY, OWN, workroom, RECEIVED, "报送 按时", false),
+        (COUNTY, OWN, workroom, RECEIVED_MONTHS, "", false),
+        // But not of itself or of what cannot lie below it.
+        (COUNTY, OWN, OWN, EXPECTED, "township", true),
+        (COUNTY, OWN, OWN, EXPECTED, "county", true),
+        (COUNTY, OWN, OWN, EXPECTED, "", true),
+    ] {
+        let day = Period::day(period::date(42_000));
+        let period = if scope == child { day } else { day.within(Grain::Month) };
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        let part = Part { split: u8::from(!words.is_empty()), words };
+        let cell = CellKey { scope: code(scope), measure, period, part };
+        assert_eq!(puts_aside(parent, child, &cell), is_aside, "{child} sends {cell:?} to {parent}");
     }
 }
 
