@@ -7,7 +7,7 @@
 //! handles its part in the same way, so a question finds the owners of the finest detail.
 //!
 //! * `split`: who is asked what.
-//! * `expect`: what a child's rows must look like.
+//! * `expect`: what a child's rows must look like. `label`: what rows are called, and who has reported.
 //! * `table`: rows of many children, added up, ordered and cut off.
 //! * `unreached`: who could not be asked, and what that leaves out.
 //! * `list`: records of another unit, within the fields' ceilings.
@@ -21,6 +21,7 @@ mod error;
 mod expect;
 mod gather;
 mod here;
+mod label;
 mod list;
 mod pass;
 mod split;

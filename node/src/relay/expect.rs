@@ -7,6 +7,7 @@ use std::sync::Arc;
 use wuji_proto::{AMOUNT_MAX, DivisionCode, ITEM_KEY_BYTES_MAX, v1};
 
 use super::RelayError;
+use super::split::Rows;
 use crate::statistics::directory::Directory;
 
 /// The longest word of a field that a row may carry, in bytes: what fits a feed item's key.
@@ -15,12 +16,15 @@ pub const WORD_BYTES_MAX: usize = ITEM_KEY_BYTES_MAX;
 /// The longest label or name that a row may carry, in bytes.
 pub const LABEL_BYTES_MAX: usize = 256;
 
+/// Workrooms that one row can be of at most: more than any province has.
+pub const WORKROOMS_MAX: u64 = 1_000_000;
+
 /// Of which units a child's rows must be.
 pub(super) enum Of {
     /// Of the child as a whole: they name no unit.
     Whole,
-    /// Of units under this one, as the directory knows them.
-    Under(Arc<Directory>, DivisionCode),
+    /// Of units under this one, as the directory knows them, and so divided.
+    Under(Arc<Directory>, DivisionCode, Rows),
 }
 
 /// The form of the rows of one answer.
@@ -56,7 +60,8 @@ impl Form {
         }
         self.figures(&row.figures)?;
         row.comparisons.iter().try_for_each(|compared| self.figures(&compared.figures))?;
-        self.unit(&row.unit)
+        self.unit(&row.unit)?;
+        self.reporting(row)
     }
 
     /// Says what is wrong with an end.
@@ -86,10 +91,28 @@ impl Form {
         Ok(())
     }
 
+    /// Rows of whole units say who was expected and has reported, and no others do.
+    fn reporting(&self, row: &v1::QueryRow) -> Result<(), RelayError> {
+        let whole = match &self.of {
+            Of::Whole => None,
+            Of::Under(_, scope, rows) => row.unit.parse().ok().filter(|unit| rows.are_whole(*unit, *scope)),
+        };
+        let fits = match (row.reporting, whole) {
+            (None, None) => true,
+            (Some(told), Some(unit)) => is_possible(told, unit),
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        let of = if row.unit.is_empty() { "no unit" } else { &row.unit };
+        Err(RelayError::Malformed(format!("a row of {of} does not say rightly who has reported")))
+    }
+
     fn unit(&self, unit: &str) -> Result<(), RelayError> {
         let fits = match &self.of {
             Of::Whole => unit.is_empty(),
-            Of::Under(directory, above) => unit.parse().is_ok_and(|unit: DivisionCode| {
+            Of::Under(directory, above, _) => unit.parse().is_ok_and(|unit: DivisionCode| {
                 // One that joined a moment ago may not be known here yet.
                 directory.lies_under(unit, *above) || directory.get(unit).is_none() && above.can_parent(unit)
             }),
@@ -99,6 +122,12 @@ impl Form {
         }
         Err(RelayError::Malformed(format!("a row is of unit {:?}, which does not lie there", shortened(unit))))
     }
+}
+
+/// Whether who was expected and has reported can be so in a unit.
+fn is_possible(told: v1::Reporting, unit: DivisionCode) -> bool {
+    let most = if unit.tier().has_children() { WORKROOMS_MAX } else { 1 };
+    told.expected <= most && told.reported <= most
 }
 
 /// Whether a child's head answers the question.

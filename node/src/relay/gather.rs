@@ -10,6 +10,7 @@ use wuji_proto::v1::query_reply::Part;
 use wuji_proto::{DivisionCode, v1};
 
 use super::expect::{Form, Of, is_ratio, same_columns};
+use super::label::{Label, Labels};
 use super::pass::next;
 use super::split::{Rows, Sub, pinned, subs};
 use super::table::{Sums, Table, figures_in};
@@ -26,8 +27,9 @@ pub(super) struct Gathering<'q> {
     /// With the revisions that the answer is made of.
     pub(super) question: v1::QueryRequest,
     pub(super) rows: Rows,
-    /// The unit that all rows are of, where the scope is of the tier that is asked for.
-    pub(super) named: Option<DivisionCode>,
+    pub(super) labels: Labels,
+    /// Of all rows, where the scope is of the tier that is asked for.
+    pub(super) named: Option<Label>,
     /// Cells answer it, where they are held.
     pub(super) is_stored: bool,
     pub(super) shape: Shape,
@@ -78,16 +80,18 @@ impl Relay {
         }
         let (whole, comparable) = self.whole(asked.question).await?;
         let question = pinned(asked.question, &whole.head.columns);
-        let (mut rows, mut named) = (Rows::of(&question.by)?, None);
+        let mut rows = Rows::of(&question.by)?;
         let is_stored = is_stored(&question, catalogue, self.of());
         if !is_stored {
             // Every owner would refuse: say so at once.
             check(&question, catalogue, self.of(), asked.asker)?;
         }
-        if matches!(rows, Rows::Tier(tier) if own.tier() >= tier) {
-            (rows, named) = (Rows::Whole, Some(own)); // it is the one row itself
-        }
         let shape = Shape::read(&question, catalogue, self.of())?;
+        let labels = self.labels(&shape, &asked.directory).await?;
+        let mut named = None;
+        if matches!(rows, Rows::Tier(tier) if own.tier() >= tier) {
+            (rows, named) = (Rows::Whole, Some(labels.whole(own))); // it is the one row itself
+        }
         let children = subs(&question, rows, &asked.directory, own);
         let zero = |column: &v1::Column| if is_ratio(column) { v1::Figure::ratio(0, 0) } else { v1::Figure::amount(0) };
         let sums = Sums {
@@ -96,7 +100,8 @@ impl Relay {
             zero: whole.head.columns.iter().map(zero).collect(),
             compared: question.compare.len(),
         };
-        Ok(Gathering { asked, question, rows, named, is_stored, shape, subs: children, whole, comparable, sums })
+        let subs = children;
+        Ok(Gathering { asked, question, rows, labels, named, is_stored, shape, subs, whole, comparable, sums })
     }
 
     /// The answer for the scope as a whole, which is held here; without the filter where that
@@ -130,19 +135,13 @@ impl Relay {
         } else {
             self.blocking(move |here| here.entries(&question, tier)).await??
         };
-        let (named, name) = match gathering.rows {
-            Rows::Whole => (gathering.named, asked.directory.name(own)),
-            Rows::Children | Rows::Tier(_) => {
-                without_nothing(&mut rows);
-                (Some(own), asked.directory.name(own))
-            }
-        };
-        for row in &mut rows {
-            if let Some(unit) = named {
-                label(row, unit, &name);
-            } else {
-                (row.unit, row.unit_name) = (String::new(), String::new());
-            }
+        if gathering.rows == Rows::Whole {
+            let whole = Label::default();
+            rows.iter_mut().for_each(|row| gathering.named.as_ref().unwrap_or(&whole).put(row));
+        } else {
+            without_nothing(&mut rows);
+            let entries = gathering.labels.entries(own);
+            rows.iter_mut().for_each(|row| entries.put(row));
         }
         Ok(rows)
     }
@@ -173,11 +172,9 @@ impl Relay {
             let before = table.figures();
             let added = told.and_then(|mut told| {
                 let collected: usize = told.rows.iter().map(figures_in).sum();
-                if let Some(unit) = gathering.named.or_else(|| labelled.then_some(child)) {
-                    let name = gathering.asked.directory.name(unit);
-                    for row in &mut told.rows {
-                        label(row, unit, &name);
-                    }
+                let of_child = labelled.then(|| gathering.labels.whole(child));
+                if let Some(label) = gathering.named.as_ref().or(of_child.as_ref()) {
+                    told.rows.iter_mut().for_each(|row| label.put(row));
                 }
                 unreached.below(gathering.below(child, told.unreached));
                 table.add(told.rows)?;
@@ -213,7 +210,11 @@ impl Gathering<'_> {
             compared: self.asked.question.compare.len(),
             fields: fields(self.asked.question).count(),
             periods: self.shape.periods.iter().cloned().collect(),
-            of: if sub.by_unit { Of::Under(Arc::clone(&self.asked.directory), sub.child) } else { Of::Whole },
+            of: if sub.by_unit {
+                Of::Under(Arc::clone(&self.asked.directory), sub.child, self.rows)
+            } else {
+                Of::Whole
+            },
         }
     }
 
@@ -260,12 +261,6 @@ impl Gathering<'_> {
             ..v1::QueryEnd::default()
         }
     }
-}
-
-/// Names a row's unit.
-pub(super) fn label(row: &mut v1::QueryRow, unit: DivisionCode, name: &str) {
-    row.unit = unit.to_string();
-    name.clone_into(&mut row.unit_name);
 }
 
 /// Leaves out words under which nothing was counted.

@@ -11,6 +11,7 @@ use crate::pull::Local;
 use crate::statistics::answer::{Answer, Asked, QueryError, answer};
 use crate::statistics::directory::Directory;
 use crate::statistics::records::{self, Of};
+use crate::statistics::reporting::Reporting;
 use crate::statistics::warm::warm;
 use crate::time::civil_date;
 
@@ -31,6 +32,10 @@ pub trait Here: Send + Sync {
 
     /// The units below.
     fn directory(&self) -> Result<Arc<Directory>, IndexError>;
+
+    /// Which workroom below was expected and has reported when, as answers say it; by day where
+    /// days are asked for and known here.
+    fn reporting(&self, by_day: bool) -> Result<Arc<Reporting>, IndexError>;
 
     /// The answer from the cells that are held.
     fn answer(&self, question: &v1::QueryRequest) -> Result<Answer, QueryError>;
@@ -64,6 +69,10 @@ impl Here for Local {
         let view = self.store.view();
         let figures = view.figures();
         figures.memory.directory(figures.index)
+    }
+
+    fn reporting(&self, by_day: bool) -> Result<Arc<Reporting>, IndexError> {
+        Reporting::held(by_day, &self.store.view().figures())
     }
 
     fn answer(&self, question: &v1::QueryRequest) -> Result<Answer, QueryError> {

@@ -8,6 +8,8 @@ use wuji_proto::v1::query_reply::Part;
 use wuji_proto::{DivisionCode, v1};
 
 use super::expect::{Form, Of, head_fits};
+use super::label::Label;
+use super::split::Rows;
 use super::{Asked, Out, Relay, RelayError};
 use crate::pull::{Ask, Parts};
 use crate::statistics::plan::PlanError;
@@ -20,6 +22,9 @@ impl Relay {
         let own = self.here.own();
         let hop = asked.directory.branch(own, scope).ok_or(PlanError::NoUnit { own, scope })?;
         let shape = Shape::read(asked.question, self.here.catalogue(), self.of())?;
+        // When a workroom was expected and its days received, the node above it knows, not itself.
+        let states = hop == scope && !scope.tier().has_children();
+        let label = if states { Some(self.labels(&shape, &asked.directory).await?.whole(scope)) } else { None };
         let time = asked.time_below();
         let question = v1::QueryRequest {
             scope: scope.to_string(),
@@ -29,7 +34,7 @@ impl Relay {
             ..asked.question.clone()
         };
         let mut parts = self.below.ask(hop, Ask::Query(question), time);
-        self.through(asked, scope, &shape, &mut parts, out).await.map_err(|error| named(error, asked, hop))
+        self.through(asked, scope, &shape, label.as_ref(), &mut parts, out).await.map_err(|error| named(error, asked, hop))
     }
 
     async fn through(
@@ -37,6 +42,7 @@ impl Relay {
         asked: &Asked<'_>,
         scope: DivisionCode,
         shape: &Shape,
+        label: Option<&Label>,
         parts: &mut Parts,
         out: &dyn Out,
     ) -> Result<(), RelayError> {
@@ -47,19 +53,25 @@ impl Relay {
             return Err(RelayError::Malformed("it is about another unit".to_owned()));
         }
         head_fits(&head, asked.question)?;
-        let by_unit = fields(asked.question).count() < asked.question.by.len();
+        let rows = Rows::of(&asked.question.by)?;
         let form = Form {
             columns: head.columns.clone(),
             compared: asked.question.compare.len(),
             fields: fields(asked.question).count(),
             periods: shape.periods.iter().cloned().collect::<BTreeSet<_>>(),
-            of: if by_unit { Of::Under(Arc::clone(&asked.directory), scope) } else { Of::Whole },
+            of: match rows {
+                Rows::Whole => Of::Whole,
+                rows => Of::Under(Arc::clone(&asked.directory), scope, rows),
+            },
         };
         out.put(Part::Head(v1::QueryHead { relayed: true, ..head })).await?;
         loop {
             match next(parts).await? {
-                Some(Part::Row(row)) => {
+                Some(Part::Row(mut row)) => {
                     form.check(&row)?;
+                    if let Some(label) = label.filter(|_| row.reporting.is_some()) {
+                        label.put(&mut row);
+                    }
                     out.put(Part::Row(row)).await?;
                 }
                 Some(Part::End(end)) => {

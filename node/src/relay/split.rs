@@ -35,6 +35,15 @@ impl Rows {
         }
         Ok(rows)
     }
+
+    /// Whether a unit's rows are of all that lies in it: others are of what it wrote itself.
+    pub(super) fn are_whole(self, unit: DivisionCode, scope: DivisionCode) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Children => unit != scope,
+            Self::Tier(tier) => unit.tier() >= tier,
+        }
+    }
 }
 
 /// A question to one child.

@@ -10,7 +10,8 @@ use wuji_proto::v1;
 use wuji_proto::v1::query_reply::Part;
 
 use super::expect::{Form, same_columns};
-use super::gather::{Gathering, label};
+use super::gather::Gathering;
+use super::label::Label;
 use super::pass::next;
 use super::split::Sub;
 use super::table::Total;
@@ -93,11 +94,12 @@ impl Strung<'_> {
     /// Passes a child's rows through. Only the reader's going away is an error.
     async fn child(&mut self, sub: &Sub, mut parts: Parts, head: Result<(), RelayError>) -> Result<(), RelayError> {
         let form = self.gathering.form(sub);
+        let label = sub.labelled.then(|| self.gathering.labels.whole(sub.child));
         let mut rows = 0;
         let failed = match head {
             Err(error) => Some(error),
             Ok(()) => loop {
-                match self.row(sub, &form, &mut parts).await {
+                match self.row(sub, &form, label.as_ref(), &mut parts).await {
                     Ok(true) => rows += 1,
                     Ok(false) => break None,
                     Err(RelayError::Gone(gone)) => return Err(gone.into()),
@@ -112,13 +114,19 @@ impl Strung<'_> {
     }
 
     /// Passes one row through; false: there are no more.
-    async fn row(&mut self, sub: &Sub, form: &Form, parts: &mut Parts) -> Result<bool, RelayError> {
+    async fn row(
+        &mut self,
+        sub: &Sub,
+        form: &Form,
+        label: Option<&Label>,
+        parts: &mut Parts,
+    ) -> Result<bool, RelayError> {
         let paused = || RelayError::Malformed(format!("it paused for {} s in the middle", PAUSE_MAX.as_secs()));
         match tokio::time::timeout(PAUSE_MAX, next(parts)).await.map_err(|_| paused())?? {
             Some(Part::Row(mut row)) => {
                 form.check(&row)?;
-                if sub.labelled {
-                    label(&mut row, sub.child, &self.gathering.asked.directory.name(sub.child));
+                if let Some(label) = label {
+                    label.put(&mut row);
                 }
                 self.gathering.sums.add(&mut self.totals, &row);
                 self.out.put(Part::Row(row)).await?;

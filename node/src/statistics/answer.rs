@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use wuji_proto::{Tier, v1};
+use wuji_proto::v1;
 
 use super::Figures;
 use super::coverage::coverage;
@@ -75,7 +75,7 @@ struct Labels {
 pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'_>) -> Result<Answer, QueryError> {
     let directory = figures.memory.directory(figures.index)?;
     let plan = Plan::check(request, figures, &directory, asked.catalogue, asked.today())?;
-    let reporting = reporting(&plan, figures, &directory)?;
+    let reporting = Reporting::held(plan.needs_days(), figures)?;
     let rows = Rows::new(&plan, figures, &directory, &reporting);
     let (shown, left_out) = table::arrange(rows.all()?, &plan);
     let shape = Shape::of(&plan);
@@ -177,18 +177,6 @@ impl Labels {
 /// The question's own times, of totals.
 fn first(totals: &[Vec<Value>]) -> &[Value] {
     totals.first().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Which workroom reported when; by day where the question is by day and this node knows.
-pub(super) fn reporting(
-    plan: &Plan<'_>,
-    figures: &Figures<'_>,
-    directory: &Directory,
-) -> Result<Arc<Reporting>, IndexError> {
-    let reporting = figures.memory.reporting(figures.index, figures.own)?;
-    let children = directory.children(figures.own);
-    let exact = plan.needs_days() && children.iter().any(|child| child.tier() == Tier::Workroom);
-    if exact { Ok(Arc::new(reporting.with_days(figures.index, figures.own, children)?)) } else { Ok(reporting) }
 }
 
 fn head(request: &v1::QueryRequest, plan: &Plan<'_>, directory: &Directory, catalogue: &Catalogue) -> v1::QueryHead {

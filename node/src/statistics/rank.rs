@@ -10,7 +10,7 @@ use super::answer::{self, Asked, QueryError};
 use super::coverage::coverage;
 use super::directory::Directory;
 use super::plan::{Plan, PlanError, Units};
-use super::reporting::Window;
+use super::reporting::{Reporting, Window};
 use super::rows::Rows;
 use super::spans::Span;
 use super::standing;
@@ -27,7 +27,7 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
     let directory = figures.memory.directory(figures.index)?;
     let plan = Plan::check(&question, figures, &directory, asked.catalogue, asked.today())?;
     let tier = tier(&plan, &directory)?;
-    let reporting = answer::reporting(&plan, figures, &directory)?;
+    let reporting = Reporting::held(plan.needs_days(), figures)?;
     let rows = Rows::new(&plan, figures, &directory, &reporting);
     let units = rows.whole_units(|unit| unit.tier() == tier)?;
     let column =

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use wuji_proto::{CellKey, DivisionCode, MeasureId, Tier, period, v1};
 
+use super::Figures;
 use super::directory::Directory;
 use super::series;
 use super::spans::Span;
@@ -28,7 +30,7 @@ pub struct Reporting {
 }
 
 /// A time in which reports are looked for, of thousands of workrooms.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     span: Span,
     /// Of the month of the first day.
@@ -113,13 +115,17 @@ impl Reporting {
         Ok(reporting)
     }
 
+    /// As answers from a view say it; by day where the question is by day and the node knows.
+    pub fn held(by_day: bool, figures: &Figures<'_>) -> Result<Arc<Self>, IndexError> {
+        let Figures { index, memory, own } = *figures;
+        let (reporting, directory) = (memory.reporting(index, own)?, memory.directory(index)?);
+        let children = directory.children(own);
+        let exact = by_day && children.iter().any(|child| child.tier() == Tier::Workroom);
+        if exact { Ok(Arc::new(reporting.with_days(index, own, children)?)) } else { Ok(reporting) }
+    }
+
     /// The same with the days of direct children, which are held by day.
-    pub fn with_days(
-        &self,
-        index: &dyn Index,
-        own: DivisionCode,
-        children: &[DivisionCode],
-    ) -> Result<Self, IndexError> {
+    fn with_days(&self, index: &dyn Index, own: DivisionCode, children: &[DivisionCode]) -> Result<Self, IndexError> {
         let mut exact = self.clone();
         for child in children.iter().filter(|child| child.tier() == Tier::Workroom) {
             let place = exact.ranges.get(child).map(|range| range.start);

@@ -41,32 +41,66 @@ fn counts(row: &str) -> bool {
     figures.chars().any(|digit| ('1'..='9').contains(&digit))
 }
 
+/// Every row with who was expected and has reported in it.
+fn told(answer: &Whole) -> Vec<(String, Option<v1::Reporting>)> {
+    rows(answer).into_iter().zip(answer.rows.iter().map(|row| row.reporting)).collect()
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
+/// Who is asked about whom.
+fn asked() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let far = [("37", "3711"), ("37", "371302"), ("37", "371122101"), ("371122101", "371122101201")];
+    let own = ["37", "3711", "371122", "371122101"].map(|node| (node, ""));
+    prop::sample::select(own.into_iter().chain(far).collect::<Vec<_>>())
+}
+
+const UNITS: [&str; 6] = ["", "unit", "city", "county", "township", "workroom"];
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_held_and_relayed_alike_is_the_same(
         records in written(),
         measure in prop::sample::select(vec!["mediation.accepted", "mediation.succeeded", "mediation.open", "mediation.open_over_30_days", "mediation.people", "mediation.success_rate"]),
         field in prop::sample::select(vec!["", "dispute_type", "source"]),
-        units in prop::sample::select(vec!["", "unit", "city", "county", "township", "workroom"]),
-        grain in prop::sample::select(vec!["", "month"]),
-        scope in prop::sample::select(vec!["", "3711", "371302", "371122101"]),
+        units in prop::sample::select(UNITS.to_vec()),
+        grain in prop::sample::select(vec!["", "month", "day"]),
+        (node, scope) in asked(),
     ) {
         let world = World::new(&records);
         let by: Vec<&str> = [units, field].into_iter().filter(|word| !word.is_empty()).collect();
         let question = query(scope, &[measure], "2026-01", "2026-02", grain, &by);
-        let Ok(local) = world.local("37", &question) else { return Ok(()) };
-        let relayed = block_on(world.relayed("37", &question)).unwrap();
-        prop_assert_eq!(nonzero(&relayed), nonzero(&local));
+        let Ok(local) = world.local(node, &question) else { return Ok(()) };
+        let relayed = block_on(world.relayed(node, &question)).unwrap();
+        prop_assert_eq!(told(&relayed), told(&local));
         prop_assert_eq!(shown(&relayed.end.totals), shown(&local.end.totals));
         prop_assert_eq!(&relayed.head.columns, &local.head.columns);
         if scope.is_empty() && !units.is_empty() {
             prop_assert_eq!(shown(&relayed.end.in_transit), shown(&local.end.in_transit));
+        }
+    }
+
+    #[test]
+    fn rows_added_up_of_several_children_say_who_has_reported_as_undivided_ones_do(
+        records in written(),
+        units in prop::sample::select(UNITS.to_vec()),
+        grain in prop::sample::select(vec!["", "month", "day"]),
+        limit in 0..2_u32,
+        (node, scope) in asked(),
+    ) {
+        let world = World::new(&records);
+        let by: Vec<&str> = [units].into_iter().filter(|word| !word.is_empty()).collect();
+        let ask = |by: &[&str]| query(scope, &["mediation.accepted"], "2026-01", "2026-02", grain, by);
+        let Ok(local) = world.local(node, &ask(&by)) else { return Ok(()) };
+        let reporting = |row: &v1::QueryRow| ((row.unit.clone(), row.period.clone()), row.reporting);
+        let wanted: BTreeMap<_, _> = local.rows.iter().map(reporting).collect();
+        let divided = v1::QueryRequest { limit: limit * 1_000, ..ask(&[&by[..], &["dispute_type", "source"]].concat()) };
+        for (of, told) in block_on(world.relayed(node, &divided)).unwrap().rows.iter().map(reporting) {
+            prop_assert_eq!(told, wanted[&of], "{:?}", of);
         }
     }
 

@@ -76,6 +76,7 @@ async fn rows_that_do_not_fit_the_question_are_not_added_up() {
         ("period \"2026-02\"", whole(v1::QueryRow { period: "2026-02".to_owned(), ..row(1) })),
         ("unit \"371122\"", whole(v1::QueryRow { unit: "371122".to_owned(), ..row(1) })),
         ("1 comparisons", whole(v1::QueryRow { comparisons: vec![v1::Comparison::default()], ..row(1) })),
+        ("who has reported", whole(v1::QueryRow { reporting: Some(v1::Reporting::default()), ..row(1) })),
         ("longer than", whole(v1::QueryRow { unit_name: "长".repeat(100), ..row(1) })),
         ("twice", twice()),
         ("no end", vec![reply(Reply::Head(head())), reply(Reply::Row(row(1)))]),
@@ -145,19 +146,45 @@ async fn units_that_a_child_names_must_lie_under_it() {
     assert_eq!(named, ["", "371302101"]);
 }
 
+/// Rows of units, each with who it says has reported.
+fn strung(rows: &[(&str, Option<v1::Reporting>)]) -> Vec<Result<Part, Status>> {
+    let at = |&(unit, reporting): &(&str, _)| {
+        reply(Reply::Row(v1::QueryRow { unit: unit.to_owned(), words: Vec::new(), reporting, ..row(7) }))
+    };
+    let end = reply(Reply::End(v1::QueryEnd::default()));
+    [reply(Reply::Head(head()))].into_iter().chain(rows.iter().map(at)).chain([end]).collect()
+}
+
+fn workrooms() -> v1::QueryRequest {
+    query("", &["mediation.accepted"], "2026-01", "", "month", &["workroom"])
+}
+
+#[tokio::test]
+async fn rows_of_whole_units_say_who_has_reported_and_no_others_do() {
+    let says = |expected, reported| Some(v1::Reporting { expected, reported });
+    for (unit, reporting, fits) in [
+        ("371302101201", says(1, 0), true),
+        ("371302101201", None, false),
+        ("371302101201", says(2, 0), false),
+        ("371302101201", says(1, u64::MAX), false),
+        ("371302101", None, true), // what the township wrote itself
+        ("371302101", says(1, 1), false),
+    ] {
+        let world = World::new(&[]);
+        answers(&world, strung(&[(unit, reporting)]));
+        let answer = world.relayed("37", &workrooms()).await.unwrap();
+        let told: Vec<_> = answer.rows.iter().filter(|row| row.unit == unit).map(|row| row.reporting).collect();
+        assert_eq!(told, if fits { vec![reporting] } else { Vec::new() }, "{unit} {reporting:?}");
+        assert_eq!(unreached(&answer).iter().any(|why| why.contains("who has reported")), !fits, "{unit}");
+    }
+}
+
 #[tokio::test]
 async fn strung_rows_of_units_elsewhere_end_the_childs_answer_and_what_came_before_stays() {
     let world = World::new(&[case("371122101201", "2026-01-05", &[])]);
-    let at = |unit: &str| v1::QueryRow { unit: unit.to_owned(), words: Vec::new(), ..row(7) };
-    let parts = vec![
-        reply(Reply::Head(head())),
-        reply(Reply::Row(at("371302101201"))),
-        reply(Reply::Row(at("371122101201"))),
-        reply(Reply::End(v1::QueryEnd::default())),
-    ];
-    answers(&world, parts);
-    let question = query("", &["mediation.accepted"], "2026-01", "", "month", &["workroom"]);
-    let answer = world.relayed("37", &question).await.unwrap();
+    let reporting = Some(v1::Reporting { expected: 1, reported: 1 });
+    answers(&world, strung(&[("371302101201", reporting), ("371122101201", reporting)]));
+    let answer = world.relayed("37", &workrooms()).await.unwrap();
     assert_eq!(rows(&answer), ["2026-01 371122101201: 1", "2026-01 371122101202: 0", "2026-01 371302101201: 7",]);
     let named = unreached(&answer);
     assert!(named[0].contains("\"371122101201\", which does not lie there; 1 rows of it came before"), "{named:?}");

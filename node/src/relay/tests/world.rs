@@ -1,17 +1,19 @@
 //! Nodes with records and with the cells that roll-up would make of them, and lines between
 //! them without a wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use wuji_proto::stored::RecordHead;
-use wuji_proto::v1::query_reply::Part;
+use wuji_proto::v1::query_reply;
 use wuji_proto::v1::value::Kind;
-use wuji_proto::{CellKey, DivisionCode, Grain, Incarnation, ItemKey, Period, RecordId, Sequence, Tier, period, v1};
+use wuji_proto::{
+    CellKey, DivisionCode, Grain, Incarnation, ItemKey, MeasureId, Part, Period, RecordId, Sequence, Tier, period, v1,
+};
 
-use crate::catalogue::{Catalogue, Values};
+use crate::catalogue::{self, Catalogue, EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED, Values};
 use crate::env::{Env, Workers};
 use crate::feed::child::Child;
 use crate::feed::item::ItemValue;
@@ -29,6 +31,7 @@ use crate::statistics::answer::{Answer, Asked, QueryError, answer};
 use crate::statistics::directory::Directory;
 use crate::statistics::memory::Memory;
 use crate::statistics::records::{self, Of};
+use crate::statistics::reporting::Reporting;
 use crate::statistics::standing::Unlinked;
 
 pub(super) const NOW_MS: i64 = 1_770_000_000_000;
@@ -46,6 +49,12 @@ pub(super) const UNITS: [(&str, &str); 9] = [
     ("371122101202", "371122101"),
     ("371302101201", "371302101"),
 ];
+
+/// From when units are expected, unless from 2025 on.
+const EXPECTED_FROM: [(&str, &str); 2] = [("371122101202", "2026-02-01"), ("371302101201", "2026-01-15")];
+
+/// Workrooms that were connected on a day, with nothing to tell.
+const CONNECTED: [(&str, &str); 2] = [("371122101202", "2026-02-10"), ("371302101201", "2026-01-31")];
 
 pub(super) fn code(text: &str) -> DivisionCode {
     text.parse().unwrap()
@@ -132,6 +141,10 @@ impl Here for Node {
         Directory::read(&self.index).map(Arc::new)
     }
 
+    fn reporting(&self, by_day: bool) -> Result<Arc<Reporting>, IndexError> {
+        Reporting::held(by_day, &Figures { index: &self.index, memory: &Memory::default(), own: self.own })
+    }
+
     fn answer(&self, question: &v1::QueryRequest) -> Result<Answer, QueryError> {
         let memory = Memory::default();
         let asked = Asked { catalogue: &self.catalogue, now_ms: NOW_MS, standings: &Unlinked };
@@ -176,6 +189,7 @@ impl World {
         for (number, record) in (0_u8..).zip(records) {
             world.write(number, record, &catalogue);
         }
+        world.report(records);
         world.connect();
         world
     }
@@ -186,6 +200,23 @@ impl World {
         let incarnation = Some(Incarnation::from_random([1; 16]));
         Child { incarnation, complete_at_ms: NOW_MS - 1_000, ..Child::default() }.write(&mut draft, child);
         index.apply(&draft.into_writes()).unwrap();
+        let tier = Part { split: 1, words: vec![child.tier().name().to_owned()] };
+        let (_, from) = EXPECTED_FROM.iter().find(|(unit, _)| *unit == child.as_str()).unwrap_or(&("", "2025-01-01"));
+        self.count(Link::Registry, child, EXPECTED, &tier, day(from), 1);
+    }
+
+    /// Days of workrooms with entries, and those that only the node above has stated.
+    fn report(&self, records: &[Written]) {
+        let live = records.iter().filter(|record| !record.voided);
+        let days: BTreeSet<(&str, i32)> = live.map(|record| (record.unit, record.date)).collect();
+        for (unit, day) in days {
+            self.count(Link::Unit(code(unit)), code(unit), REPORTED, &Part::default(), day, 1);
+        }
+        for (unit, on) in CONNECTED {
+            let part = Part { split: 1, words: catalogue::Reporting::words(false, true) };
+            self.count(Link::Registry, code(unit), RECEIVED, &part, day(on), 1);
+            self.count(Link::Registry, code(unit), RECEIVED_MONTHS, &Part::default(), day(on), 1);
+        }
     }
 
     /// Puts a record where it was written, and what it adds into every index above.
@@ -198,28 +229,29 @@ impl World {
         if record.voided {
             return;
         }
-        let path: Vec<DivisionCode> = path(code(record.unit)).collect();
+        let unit = code(record.unit);
         catalogue.contributions(record.ledger, &facts, record.date, &mut |adds| {
-            let cell = |scope, grain| CellKey {
-                scope,
-                measure: adds.measure,
-                period: Period::of(period::date(adds.day), grain),
-                part: adds.part.clone(),
-            };
-            for (at, node) in path.iter().enumerate() {
-                let index = &self.nodes[node].index;
-                if at == 0 {
-                    add_held(index, *node, &cell(*node, Grain::Day), adds.amount);
-                }
-                add_item(index, &cell(*node, Grain::Day), adds.amount);
-                for (below, unit) in path[..at].iter().enumerate() {
-                    add_item(index, &cell(*unit, Grain::Month), adds.amount);
-                    if below + 1 == at {
-                        add_held(index, *unit, &cell(*unit, Grain::Day), adds.amount);
-                    }
-                }
-            }
+            self.count(Link::Unit(unit), unit, adds.measure, &adds.part, adds.day, adds.amount);
         });
+    }
+
+    /// Adds a cell of a unit to its totals and to those of all above: as it tells itself, or, from
+    /// its parent up, as the parent's registry states.
+    fn count(&self, by: Link, unit: DivisionCode, measure: MeasureId, part: &Part, day: i32, amount: i64) {
+        let cell = |scope, grain| {
+            let period = Period::of(period::date(day), grain);
+            CellKey { scope, measure, period, part: part.clone() }
+        };
+        let path: Vec<DivisionCode> = path(unit).collect();
+        let first = usize::from(by == Link::Registry);
+        for (at, node) in path.iter().enumerate().skip(first) {
+            let index = &self.nodes[node].index;
+            add_item(index, &cell(*node, Grain::Day), amount);
+            path[..at].iter().for_each(|below| add_item(index, &cell(*below, Grain::Month), amount));
+            let teller = path[at.saturating_sub(1)];
+            let link = if at == first { by } else { Link::Unit(teller) };
+            add_held(index, link, &cell(teller, Grain::Day), amount);
+        }
     }
 
     fn connect(&mut self) {
@@ -266,8 +298,8 @@ fn add_item(index: &MemoryIndex, cell: &CellKey, amount: i64) {
     put(index, key, item.to_bytes());
 }
 
-fn add_held(index: &MemoryIndex, link: DivisionCode, cell: &CellKey, amount: i64) {
-    let key = keys::held(Link::Unit(link), &cell.to_bytes());
+fn add_held(index: &MemoryIndex, link: Link, cell: &CellKey, amount: i64) {
+    let key = keys::held(link, &cell.to_bytes());
     let former = index.get(&key).unwrap().map_or(0, |bytes| HeldItem::from_bytes(&bytes).unwrap().amount());
     put(index, key, HeldItem { aside: false, value: ItemValue::Amount(former + amount) }.to_bytes());
 }
@@ -282,11 +314,11 @@ pub(super) struct Whole {
 
 /// Keeps the parts of an answer.
 #[derive(Default)]
-pub(super) struct Collected(Mutex<Vec<Part>>);
+pub(super) struct Collected(Mutex<Vec<query_reply::Part>>);
 
 #[tonic::async_trait]
 impl Out for Collected {
-    async fn put(&self, part: Part) -> Result<(), Gone> {
+    async fn put(&self, part: query_reply::Part) -> Result<(), Gone> {
         self.0.lock().push(part);
         Ok(())
     }
@@ -298,9 +330,9 @@ impl Collected {
         for part in self.0.lock().drain(..) {
             assert!(end.is_none(), "a part after the end");
             match part {
-                Part::Head(it) => assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first"),
-                Part::Row(row) => rows.push(row),
-                Part::End(it) => end = Some(it),
+                query_reply::Part::Head(it) => assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first"),
+                query_reply::Part::Row(row) => rows.push(row),
+                query_reply::Part::End(it) => end = Some(it),
             }
         }
         Whole { head: head.unwrap(), rows, end: end.unwrap() }

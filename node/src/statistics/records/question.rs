@@ -9,6 +9,7 @@ use crate::statistics::answer::QueryError;
 use crate::statistics::directory::Directory;
 use crate::statistics::memory::Memory;
 use crate::statistics::plan::{Column, FIELDS_MAX, FILTER_WORDS_MAX, FILTERS_MAX, Order, Plan, PlanError, Term};
+use crate::statistics::reporting::Window;
 
 /// Whose records are asked, and when.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +132,10 @@ pub fn fields(request: &v1::QueryRequest) -> impl Iterator<Item = &str> {
 pub struct Shape {
     /// Labels of the rows' periods, in order; one empty label where there is no grain.
     pub periods: Vec<String>,
+    /// The times in which these look for reports.
+    pub windows: Vec<Window>,
+    /// Days are needed: whole months do not do.
+    pub needs_days: bool,
     /// Of each column, whether numerator and denominator are values at a date.
     pub at_date: Vec<(bool, bool)>,
     /// `None`: in the order of codes and words.
@@ -143,6 +148,8 @@ impl Shape {
         let plan = undivided(request, catalogue, of)?;
         Ok(Self {
             periods: labels(&plan),
+            windows: plan.periods.iter().copied().map(Window::from).collect(),
+            needs_days: plan.needs_days(),
             at_date: plan.columns.iter().map(Column::at_date).collect(),
             order: plan.order,
         })
