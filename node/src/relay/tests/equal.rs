@@ -52,7 +52,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Who is asked about whom.
 fn asked() -> impl Strategy<Value = (&'static str, &'static str)> {
-    let far = [("37", "3711"), ("37", "371302"), ("37", "371122101"), ("371122101", "371122101201")];
+    let far = [("37", "3711"), ("37", "371302"), ("37", "371122101"), ("371122101", "371122101202")];
     let own = ["37", "3711", "371122", "371122101"].map(|node| (node, ""));
     prop::sample::select(own.into_iter().chain(far).collect::<Vec<_>>())
 }
