@@ -34,7 +34,9 @@ impl Relay {
             ..asked.question.clone()
         };
         let mut parts = self.below.ask(hop, Ask::Query(question), time);
-        self.through(asked, scope, &shape, label.as_ref(), &mut parts, out).await.map_err(|error| named(error, asked, hop))
+        self.through(asked, scope, &shape, label.as_ref(), &mut parts, out)
+            .await
+            .map_err(|error| named(error, asked, hop))
     }
 
     async fn through(

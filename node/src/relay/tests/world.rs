@@ -330,7 +330,9 @@ impl Collected {
         for part in self.0.lock().drain(..) {
             assert!(end.is_none(), "a part after the end");
             match part {
-                query_reply::Part::Head(it) => assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first"),
+                query_reply::Part::Head(it) => {
+                    assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first")
+                }
                 query_reply::Part::Row(row) => rows.push(row),
                 query_reply::Part::End(it) => end = Some(it),
             }
