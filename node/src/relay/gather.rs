@@ -136,12 +136,10 @@ impl Relay {
             self.blocking(move |here| here.entries(&question, tier)).await??
         };
         if gathering.rows == Rows::Whole {
-            let whole = Label::default();
-            rows.iter_mut().for_each(|row| gathering.named.as_ref().unwrap_or(&whole).put(row));
+            gathering.named.as_ref().unwrap_or(&Label::default()).put_all(&mut rows);
         } else {
             without_nothing(&mut rows);
-            let entries = gathering.labels.entries(own);
-            rows.iter_mut().for_each(|row| entries.put(row));
+            gathering.labels.entries(own).put_all(&mut rows);
         }
         Ok(rows)
     }
@@ -174,7 +172,7 @@ impl Relay {
                 let collected: usize = told.rows.iter().map(figures_in).sum();
                 let of_child = labelled.then(|| gathering.labels.whole(child));
                 if let Some(label) = gathering.named.as_ref().or(of_child.as_ref()) {
-                    told.rows.iter_mut().for_each(|row| label.put(row));
+                    label.put_all(&mut told.rows);
                 }
                 unreached.below(gathering.below(child, told.unreached));
                 table.add(told.rows)?;

@@ -53,6 +53,13 @@ impl Labels {
 }
 
 impl Label {
+    /// Names rows.
+    pub(super) fn put_all(&self, rows: &mut [v1::QueryRow]) {
+        for row in rows {
+            self.put(row);
+        }
+    }
+
     /// Names a row.
     pub(super) fn put(&self, row: &mut v1::QueryRow) {
         row.unit.clone_from(&self.unit);

@@ -331,7 +331,7 @@ impl Collected {
             assert!(end.is_none(), "a part after the end");
             match part {
                 query_reply::Part::Head(it) => {
-                    assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first")
+                    assert!(head.replace(it).is_none() && rows.is_empty(), "the head comes first");
                 }
                 query_reply::Part::Row(row) => rows.push(row),
                 query_reply::Part::End(it) => end = Some(it),
