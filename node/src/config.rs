@@ -131,11 +131,14 @@ pub struct IndexConfig {
     pub cache_mib: u32,
     /// Time between checkpoints while there are changes: 1 to 3,600 s. Default: 5.
     pub checkpoint_seconds: u32,
+    /// Time between snapshots while there are changes: up to 8,760 h; 0: none are made by
+    /// themselves. An index that is lost begins with the newest one. Default: 24.
+    pub snapshot_hours: u32,
 }
 
 impl Default for IndexConfig {
     fn default() -> Self {
-        Self { kind: IndexKind::Sled, cache_mib: 16, checkpoint_seconds: 5 }
+        Self { kind: IndexKind::Sled, cache_mib: 16, checkpoint_seconds: 5, snapshot_hours: 24 }
     }
 }
 

@@ -4,10 +4,12 @@
 //! * [`record`]: submissions, amendments and voidings.
 //! * [`days`]: which days the unit itself has reported. [`received`]: days of its children.
 //! * [`conditions`]: what is true of the unit as a whole.
+//! * [`backup`]: backups that were taken.
 //! * [`report`]: issued reports. [`revisions`]: which revisions of measures the node counts by.
 //! * [`registry`]: planned children. [`adoption`]: children that come back with another journal.
 
 pub mod adoption;
+pub mod backup;
 pub mod conditions;
 pub mod days;
 pub mod received;
@@ -80,6 +82,7 @@ impl<'c> Fold<'c> {
             Event::ZeroReported(zero) => self.days.zero_reported(group, at, *zero),
             Event::DaysReceived(received) => received::received(group, at, received),
             Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
+            Event::BackupTaken(taken) => Ok(backup::taken(group, committed.entry.at_ms, taken)?),
             Event::ReportIssued(issued) => report::issued(group, at, &committed.entry, issued),
             Event::Started(started) => {
                 let start = stored::FoldedStart {
@@ -93,7 +96,11 @@ impl<'c> Fold<'c> {
                 Ok(())
             }
             // These say something of the journal; and cells that are held now are in the index.
-            Event::Created(_) | Event::Stopped(_) | Event::LossAccepted(_) | Event::CellsHeld(_) => Ok(()),
+            Event::Created(_)
+            | Event::Stopped(_)
+            | Event::LossAccepted(_)
+            | Event::Restored(_)
+            | Event::CellsHeld(_) => Ok(()),
         }
     }
 

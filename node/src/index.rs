@@ -68,6 +68,10 @@ pub trait Index: Send + Sync {
     fn apply(&self, writes: &Writes) -> Result<(), IndexError>;
     /// Makes everything applied so far survive a power cut.
     fn checkpoint(&self) -> Result<(), IndexError>;
+    /// Bytes of its files; 0 where it has none.
+    fn disk_bytes(&self) -> Result<u64, IndexError> {
+        Ok(0)
+    }
     /// `sled` or `memory`.
     fn kind(&self) -> &'static str;
 }

@@ -14,6 +14,7 @@
 //! * [`fold`]: journal entries to changes of the index.
 //! * [`index`]: the view: keys and values, on disk or in memory.
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
+//! * [`snapshot`], [`archive`]: the index at one mark, in a file; files in chunks that are checked.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
 //! * [`link`]: the wire between parent and child.
 //! * [`pull`]: what a parent asks of its children, and what they answer.
@@ -26,6 +27,7 @@
 
 pub mod access;
 pub mod api;
+pub mod archive;
 pub mod audit;
 pub mod catalogue;
 pub mod config;
@@ -42,6 +44,7 @@ pub mod pull;
 pub mod relay;
 pub mod report;
 pub mod retry;
+pub mod snapshot;
 pub mod state;
 pub mod statistics;
 pub mod status;

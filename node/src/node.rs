@@ -29,6 +29,7 @@ use crate::link::{self, AcceptParts, AcceptService, Children, PushLink, PushPart
 use crate::pull::{Answers, Barrier, Desk, Lines, Local};
 use crate::relay::{ParentAnswers, Relay};
 use crate::report::Reports;
+use crate::snapshot;
 use crate::state::{NodeState, StateOptions};
 use crate::status::NodeStatus;
 use crate::telemetry::{self, Metrics, TelemetryError};
@@ -116,6 +117,7 @@ pub struct Node {
     children: Arc<Children>,
     push: Option<Worker>,
     audit: Worker,
+    snapshots: Option<Worker>,
     metrics: Arc<Metrics>,
     metrics_page: Option<tokio::task::JoinHandle<Result<(), TelemetryError>>>,
 }
@@ -229,7 +231,15 @@ impl Node {
         let router = services(env, &config.link, &access, &state, &status, desk, accept).await?;
         let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, until_stopped(stopping)));
         let audit = env.spawn_worker("audit", audit::worker::run(Arc::clone(&state.auditor), stop.subscribe()))?;
-        Ok(Self { state, stop, server, children, push, audit, metrics, metrics_page: None })
+        let snapshots = match config.index.snapshot_hours {
+            0 => None,
+            hours => {
+                let every = Duration::from_hours(hours.into());
+                let keeper = snapshot::keeper::run(Arc::clone(&state.snapshots), every, stop.subscribe());
+                Some(env.spawn_worker("snapshots", keeper)?)
+            }
+        };
+        Ok(Self { state, stop, server, children, push, audit, snapshots, metrics, metrics_page: None })
     }
 
     /// Its state, for whoever watches it from within the process.
@@ -266,6 +276,9 @@ impl Node {
             push.finished().await;
         }
         self.audit.finished().await;
+        if let Some(snapshots) = self.snapshots {
+            snapshots.finished().await;
+        }
         if let Some(page) = self.metrics_page {
             page.abort(); // a scraper may keep its connection open for ever
         }

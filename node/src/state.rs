@@ -28,6 +28,8 @@ use crate::fold::Committed;
 use crate::journal::{JournalError, JournalReader, JournalWriter, NewEntry};
 use crate::ledger::committer::{Committer, INTENTS_MAX, Intent};
 use crate::ledger::{Acceptance, Ledgers};
+use crate::snapshot::Snapshots;
+use crate::snapshot::keeper::SnapshotsParts;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::time::NodeTime;
@@ -85,6 +87,8 @@ pub struct NodeState {
     pub refusing: watch::Receiver<String>,
     /// Audits what is stored.
     pub auditor: Arc<Auditor>,
+    /// Makes snapshots of the index.
+    pub snapshots: Arc<Snapshots>,
     children: mpsc::Sender<ChildJob>,
     jobs: mpsc::Sender<Job>,
     workers: Workers,
@@ -178,6 +182,14 @@ impl NodeState {
             child_jobs: children.downgrade(),
             board: Arc::new(Board::new(metrics)),
         }));
+        let snapshots = Arc::new(Snapshots::new(SnapshotsParts {
+            env: env.clone(),
+            directory: options.directory.clone(),
+            store: Arc::clone(&store),
+            journal: journal.clone(),
+            time: time.clone(),
+            metrics: Arc::clone(metrics),
+        }));
         Ok(Self {
             store,
             ledgers,
@@ -189,6 +201,7 @@ impl NodeState {
             heard,
             refusing,
             auditor,
+            snapshots,
             children,
             jobs,
             workers,

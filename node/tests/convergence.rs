@@ -6,6 +6,8 @@
 
 #[path = "convergence/audit.rs"]
 mod audit;
+#[path = "convergence/snapshot.rs"]
+mod snapshot;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
@@ -31,6 +33,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => node.clone().prop_map(|node| Act::KeepIndex { node }),
         1 => node.clone().prop_map(|node| Act::OlderIndex { node }),
         1 => node.clone().prop_map(|node| Act::LoseIndex { node }),
+        2 => node.clone().prop_map(|node| Act::Snapshot { node }),
         1 => node.clone().prop_map(|node| Act::OtherFormat { node }),
         1 => (node, any::<u8>()).prop_map(|(node, which)| Act::Decay { node, which }),
     ]

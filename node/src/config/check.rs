@@ -84,10 +84,11 @@ fn address(parent: &ParentConfig) -> Result<(), Problem> {
 
 fn numbers(config: &Config) -> Result<(), Problem> {
     let (journal, index, link) = (&config.journal, &config.index, &config.link);
-    let ranges: [(&str, u32, RangeInclusive<u32>, &str); 9] = [
+    let ranges: [(&str, u32, RangeInclusive<u32>, &str); 10] = [
         ("journal.segment_mib", journal.segment_mib, 1..=256, "MiB"),
         ("index.cache_mib", index.cache_mib, 1..=65_536, "MiB"),
         ("index.checkpoint_seconds", index.checkpoint_seconds, 1..=3_600, "seconds"),
+        ("index.snapshot_hours", index.snapshot_hours, 0..=8_760, "hours"),
         ("link.reconnect_min_ms", link.reconnect_min_ms, 10..=60_000, "milliseconds"),
         ("link.reconnect_max_ms", link.reconnect_max_ms, link.reconnect_min_ms..=3_600_000, "milliseconds"),
         ("link.keepalive_seconds", link.keepalive_seconds, 1..=600, "seconds"),

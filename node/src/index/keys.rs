@@ -11,6 +11,7 @@
 //! | `13` | | [`FoldedConditions`](wuji_proto::stored::FoldedConditions) |
 //! | `14` | day | a zero report of this day: empty |
 //! | `15` | | [`FoldedMeasures`](wuji_proto::stored::FoldedMeasures) of the catalogue last adopted |
+//! | `16` | | [`FoldedBackups`](wuji_proto::stored::FoldedBackups) |
 //! | `20` | item key | own feed item: sequence and value |
 //! | `30` | link, item key | what a link contributes |
 //! | `33` | child code, item key | what counts on of a child's former life |
@@ -30,6 +31,7 @@ const DAY: u8 = 0x12;
 const CONDITIONS: u8 = 0x13;
 const ZERO_DAY: u8 = 0x14;
 const ADOPTED: u8 = 0x15;
+const BACKUPS: u8 = 0x16;
 const ITEM: u8 = 0x20;
 const HELD: u8 = 0x30;
 const CHILD: u8 = 0x31;
@@ -144,6 +146,11 @@ pub fn parse_zero_day(key: &[u8]) -> Option<i32> {
 /// The measures of the catalogue that was last adopted in the journal.
 pub fn adopted() -> Vec<u8> {
     vec![ADOPTED]
+}
+
+/// The backups that were taken.
+pub fn backups() -> Vec<u8> {
+    vec![BACKUPS]
 }
 
 /// An item of the own feed.

@@ -78,6 +78,10 @@ impl Index for SledIndex {
         synced.map_err(|source| IndexError::Store { operation: "sync its file", source })
     }
 
+    fn disk_bytes(&self) -> Result<u64, IndexError> {
+        guarded("measure its files", || self.db.size_on_disk())
+    }
+
     fn kind(&self) -> &'static str {
         "sled"
     }

@@ -111,13 +111,21 @@ impl JournalReader {
 
     /// Whether the journal has this entry with this hash.
     pub fn holds(&self, anchor: Anchor) -> Result<bool, JournalError> {
+        if anchor.sequence > self.tail().sequence {
+            return Ok(false);
+        }
+        Ok(self.anchor_of(anchor.sequence)? == anchor)
+    }
+
+    /// The entry of a sequence with its chain hash; the newest one if there are not so many.
+    pub fn anchor_of(&self, sequence: u64) -> Result<Anchor, JournalError> {
         let tail = self.tail();
-        if anchor.sequence >= tail.sequence {
-            return Ok(anchor == tail);
+        if sequence >= tail.sequence {
+            return Ok(tail);
         }
         // The hash before the next entry.
-        let next = anchor.sequence + 1;
-        let Some(segment) = self.shared.segment_of(next) else { return Ok(false) };
+        let next = sequence + 1;
+        let segment = self.shared.segment_of(next).unwrap_or(1);
         let mut walk = walk_to(&self.shared, segment, next)?;
         let path = self.shared.path(segment);
         let mut passed = Vec::new();
@@ -126,7 +134,7 @@ impl JournalReader {
             passed.push(walk.at());
         }
         self.shared.remember(segment, passed);
-        Ok(walk.at().previous == anchor.hash)
+        Ok(Anchor { sequence, hash: walk.at().previous })
     }
 
     /// The files, oldest first.

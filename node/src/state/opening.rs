@@ -3,7 +3,6 @@
 //! rebuilt. But an index that is *ahead* of the journal proves that acknowledged entries
 //! were lost: then the node stops, since moving it aside would destroy the proof.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -15,13 +14,14 @@ use super::StateOptions;
 use crate::config::IndexKind;
 use crate::env::Env;
 use crate::feed::changes::Changes;
-use crate::feed::child::Child;
 use crate::feed::group::FeedHead;
 use crate::feed::history::{History, Start};
 use crate::feed::item::ItemHasher;
 use crate::index::memory::MemoryIndex;
 use crate::index::{self, Index, IndexError, keys, values};
 use crate::journal::{self, JournalError, JournalReader, JournalWriter};
+use crate::snapshot::digests::{self, Digests};
+use crate::snapshot::shelf::Shelf;
 use crate::store::{State, Store};
 use crate::time::NodeTime;
 
@@ -80,11 +80,13 @@ pub struct Opened {
 pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened, OpenError> {
     let directory = options.directory.join("index");
     let found = find(env, options, &directory);
+    // Where the index is gone, a snapshot proves as well what the journal had.
+    let snapshot_mark = || Shelf::of(env.disk.as_ref(), &options.directory).mark(options.code);
     let journal_options = journal::OpenOptions {
         code: options.code,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         segment_bytes: options.segment_bytes,
-        index_mark: found.as_ref().ok().and_then(|(_, head)| index_mark(head.as_ref()?)),
+        index_mark: found.as_ref().ok().and_then(|(_, head)| index_mark(head.as_ref()?)).or_else(snapshot_mark),
         accept_loss: options.accept_loss,
     };
     let journal::Opened { writer, reader, recovery } = journal::open(env, &options.directory, &journal_options)?;
@@ -98,10 +100,10 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         Ok((index, head))
     }) {
         Ok((index, head)) => (index, head.unwrap_or_default()),
+        Err(_) if recovery.created => (renew(env, options, &directory, "")?, IndexHead::default()),
         Err(reason) => {
-            renewed = !recovery.created;
-            let reason = if recovery.created { String::new() } else { reason };
-            (renew(env, options, &directory, &reason)?, IndexHead { rebuilt: reason, ..IndexHead::default() })
+            renewed = true;
+            rebuild(env, options, &directory, &reason, (recovery.incarnation, &reader))?
         }
     };
     if !head.rebuilt.is_empty() {
@@ -192,40 +194,36 @@ fn check(
 }
 
 /// Damage often shows only in reading; and the stored digests, of the feed and of what is
-/// held of each child, must be those of the stored items: one that is kept up by differences
-/// proves only equal streams.
+/// held of each child, must be those of the stored items.
 fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(), IndexError> {
-    let mut feed = Digest::default();
-    let (mut found, mut wanted, mut hashers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let children = keys::children();
-    index.scan(&children, keys::after(&children).as_deref(), &mut |key, value| {
-        let child = Child::from_bytes(value)?;
-        if let (Some(code), Some(incarnation)) = (keys::parse_child(key), child.incarnation) {
-            wanted.insert(code, child.holding.digest);
-            hashers.insert(code, ItemHasher::new(code, incarnation));
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let mut digests = Digests::new(own.clone(), digests::held(index)?);
     index.scan(&[], None, &mut |key, value| {
-        if let Some(item) = keys::parse_item(key) {
-            feed = feed.with(own.hash(item, values::OwnItem::split(value)?.1));
-        } else if let (Some(item), Some(child)) = (keys::parse_held(key), keys::parse_held_by(key))
-            && let Some(hasher) = hashers.get(&child)
-        {
-            let digest: &mut Digest = found.entry(child).or_default();
-            *digest = digest.with(hasher.hash(item, values::HeldItem::value_bytes(value)));
-        }
+        digests.add(key, value)?;
         Ok(ControlFlow::Continue(()))
     })?;
-    let stated = Digest { sum: wire::digest_sum(&head.digest), count: head.count };
-    if feed != stated {
-        let (count, stated) = (feed.count, stated.count);
-        return Err(IndexError::Damaged(format!("the feed's {count} items are not the {stated} that it should have")));
+    digests.compare(feed_head(head).digest)
+}
+
+/// An index in place of one that cannot be used: what the newest snapshot holds that fits the
+/// journal, or nothing. Either came back at an earlier mark: the journal is replayed from there,
+/// and the children continue from the watermarks that stand beside their items.
+fn rebuild(
+    env: &Env,
+    options: &StateOptions,
+    directory: &Path,
+    reason: &str,
+    (incarnation, journal): (Incarnation, &JournalReader),
+) -> Result<(Box<dyn Index>, IndexHead), OpenError> {
+    let index = renew(env, options, directory, reason)?;
+    let shelf = Shelf::of(env.disk.as_ref(), &options.directory);
+    match shelf.load(options.code, incarnation, journal, index.as_ref(), reason) {
+        Some(Ok(head)) => return Ok((index, head)),
+        None => return Ok((index, IndexHead { rebuilt: reason.to_owned(), ..IndexHead::default() })),
+        Some(Err(error)) => tracing::error!(%error, "the snapshot could not be loaded: beginning with nothing"),
     }
-    match wanted.into_iter().find(|(code, digest)| found.get(code).copied().unwrap_or_default() != *digest) {
-        Some((code, _)) => Err(IndexError::Damaged(format!("what is held of {code} is not what was stored"))),
-        None => Ok(()),
-    }
+    drop(index);
+    let index = renew(env, options, directory, "")?;
+    Ok((index, IndexHead { rebuilt: reason.to_owned(), ..IndexHead::default() }))
 }
 
 /// An empty index in place of one that cannot be used; that is kept aside, one of them.

@@ -25,6 +25,10 @@ pub struct Metrics {
     pub index_batches: Counter,
     /// Index checkpoints that reached the disk.
     pub checkpoints: Counter,
+    /// Bytes of the index's files.
+    pub index_disk_bytes: Gauge,
+    /// Bytes of the index's keys and values at the last snapshot; the rest of its files is dead.
+    pub index_live_bytes: Gauge,
     /// Items of the own feed.
     pub feed_items: Gauge,
     /// Items sent to the parent.
@@ -86,6 +90,8 @@ impl Metrics {
             entries_refused: named.counter("entries_refused", "Submissions refused"),
             index_batches: named.counter("index_batches", "Batches applied by the index"),
             checkpoints: named.counter("index_checkpoints", "Index checkpoints on disk"),
+            index_disk_bytes: named.gauge("index_disk_bytes", "Bytes of the index's files"),
+            index_live_bytes: named.gauge("index_live_bytes", "Bytes of keys and values at the last snapshot"),
             feed_items: named.gauge("feed_items", "Items of the own feed"),
             items_sent: named.counter("items_sent", "Items sent to the parent"),
             bytes_sent: named.counter("bytes_sent", "Bytes of frames sent to the parent"),

@@ -93,6 +93,10 @@ pub enum Act {
     LoseIndex {
         node: usize,
     },
+    /// Makes a snapshot of the index, from which a lost one begins.
+    Snapshot {
+        node: usize,
+    },
     /// A clean stop, and a program that keeps its index in another format.
     OtherFormat {
         node: usize,
@@ -274,6 +278,10 @@ impl Federation {
                 std::fs::remove_dir_all(self.index(node)).unwrap();
                 self.open(node);
             }
+            Act::Snapshot { node } => {
+                self.state(node).ledgers.settled().await;
+                self.state(node).snapshots.make().await.unwrap();
+            }
             Act::OtherFormat { node } => {
                 self.close(node, true).await;
                 self.edit_index(node, |index| {
@@ -304,6 +312,11 @@ impl Federation {
             index.apply(&[write].into()).unwrap();
             index.checkpoint().unwrap();
         }
+    }
+
+    /// Removes the snapshots of a node: a lost index begins with nothing.
+    pub fn lose_snapshots(&self, node: usize) {
+        let _ = std::fs::remove_dir_all(self.units[node].options.directory.join("snapshots"));
     }
 
     fn index(&self, node: usize) -> std::path::PathBuf {
