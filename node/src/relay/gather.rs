@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use wuji_proto::v1::query_reply::Part;
 use wuji_proto::{DivisionCode, v1};
 
-use super::expect::{Form, Of, is_ratio, same_columns};
+use super::expect::{Form, Of, same_columns};
 use super::label::{Label, Labels};
 use super::pass::next;
 use super::split::{Rows, Sub, pinned, subs};
@@ -93,15 +93,20 @@ impl Relay {
             (rows, named) = (Rows::Whole, Some(labels.whole(own))); // it is the one row itself
         }
         let children = subs(&question, rows, &asked.directory, own);
-        let zero = |column: &v1::Column| if is_ratio(column) { v1::Figure::ratio(0, 0) } else { v1::Figure::amount(0) };
-        let sums = Sums {
-            at_date: shape.at_date.clone(),
-            last: shape.periods.last().cloned().unwrap_or_default(),
-            zero: whole.head.columns.iter().map(zero).collect(),
-            compared: question.compare.len(),
-        };
-        let subs = children;
-        Ok(Gathering { asked, question, rows, labels, named, is_stored, shape, subs, whole, comparable, sums })
+        let sums = Sums::new(&shape, &whole.head.columns, question.compare.len());
+        Ok(Gathering {
+            subs: children,
+            asked,
+            question,
+            rows,
+            labels,
+            named,
+            is_stored,
+            shape,
+            whole,
+            comparable,
+            sums,
+        })
     }
 
     /// The answer for the scope as a whole, which is held here; without the filter where that

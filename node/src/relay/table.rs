@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use wuji_proto::{AMOUNT_MAX, v1};
 
+use super::expect::is_ratio;
 use super::{FIGURES_KEPT_MAX, RelayError};
 use crate::statistics::plan::Order;
-use crate::statistics::records::is_nothing;
+use crate::statistics::records::{Shape, is_nothing};
 use crate::statistics::table::Value;
 
 /// Unit, words, period: the order of an answer.
@@ -35,6 +36,13 @@ pub(super) struct Total {
 }
 
 impl Sums {
+    /// For rows of this shape, with these columns and so many comparisons.
+    pub(super) fn new(shape: &Shape, columns: &[v1::Column], compared: usize) -> Self {
+        let zero = |column: &v1::Column| if is_ratio(column) { v1::Figure::ratio(0, 0) } else { v1::Figure::amount(0) };
+        let last = shape.periods.last().cloned().unwrap_or_default();
+        Self { at_date: shape.at_date.clone(), last, zero: columns.iter().map(zero).collect(), compared }
+    }
+
     pub(super) fn nothing(&self) -> Total {
         Total { figures: self.zero.clone(), compared: vec![self.zero.clone(); self.compared] }
     }
