@@ -2,13 +2,14 @@
 
 use prost::Message;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "wuji/v1/value.proto",
     "wuji/v1/ledger.proto",
     "wuji/v1/catalogue.proto",
     "wuji/v1/statistics.proto",
     "wuji/v1/report.proto",
     "wuji/v1/node.proto",
+    "wuji/v1/upkeep.proto",
     "wuji/v1/mark.proto",
     "wuji/v1/pull.proto",
     "wuji/v1/federation.proto",

@@ -3,6 +3,7 @@
 //! * [`ledger`], [`import`]: writing and reading records; rows of a file.
 //! * [`catalogue`], [`statistics`], [`node`]: what there is to ask.
 //! * [`report`]: reports, made, issued and shown.
+//! * [`upkeep`]: the care of the node's data.
 //! * [`refusal`]: the one table from errors to gRPC statuses.
 
 pub mod catalogue;
@@ -12,6 +13,7 @@ pub mod node;
 pub mod refusal;
 pub mod report;
 pub mod statistics;
+pub mod upkeep;
 
 use std::pin::Pin;
 

@@ -6,12 +6,14 @@ use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::future::Future;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rand::Rng;
 use tokio::task::JoinHandle;
+
+use wuji_proto::stored::DiskPlace;
 
 use crate::index::OpenIndex;
 use crate::index::sled::Sled;
@@ -59,6 +61,10 @@ pub trait Disk: Send + Sync {
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
     /// The permission bits of a file, such as 0o600; an error of kind `NotFound` if it is missing.
     fn mode(&self, path: &Path) -> io::Result<u32>;
+    /// Which machine and which disk a directory is on, as far as the machine tells.
+    fn place(&self, _directory: &Path) -> io::Result<DiskPlace> {
+        Ok(DiskPlace::default())
+    }
     /// Takes a file's lock, making the file if it is not there. It is held until the guard
     /// is dropped or the process ends. If another holds it: an error of kind `WouldBlock`
     /// whose text names the holder.
@@ -226,6 +232,13 @@ impl Disk for LocalDisk {
         Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
     }
 
+    fn place(&self, directory: &Path) -> io::Result<DiskPlace> {
+        let device = fs::metadata(directory)?.dev();
+        // One start of one kernel, whatever containers run on it.
+        let machine = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        Ok(DiskPlace { machine, disk: disk_of(rustix::fs::major(device), rustix::fs::minor(device)) })
+    }
+
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match file.try_lock() {
@@ -244,6 +257,17 @@ impl Disk for LocalDisk {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// A disk's name from a file system's device: `disk:vda` of a partition or a whole disk. What has
+/// no single disk below it, that is known, is named as itself: `volume:dm-0`, `mount:0:45`.
+fn disk_of(major: u32, minor: u32) -> String {
+    let device = fs::canonicalize(format!("/sys/dev/block/{major}:{minor}"));
+    let Ok(device) = device else { return format!("mount:{major}:{minor}") };
+    let whole = if device.join("partition").exists() { device.parent().unwrap_or(&device) } else { &device };
+    let name = whole.file_name().unwrap_or_default().to_string_lossy();
+    let kind = if whole.components().any(|part| part.as_os_str() == "virtual") { "volume" } else { "disk" };
+    format!("{kind}:{name}")
 }
 
 struct LocalFile(File);

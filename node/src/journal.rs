@@ -22,6 +22,7 @@
 mod active;
 mod bytes;
 mod error;
+mod files;
 mod frame;
 mod key;
 mod reader;
@@ -53,11 +54,13 @@ use crate::feed::exchange::Anchor;
 
 pub use active::{DISK_RESERVE_BYTES, FIRST_STEP_BYTES, STEP_BYTES};
 pub use error::JournalError;
+pub use files::{Files, SegmentFile, segment_file};
 pub use frame::FRAME_BYTES_MAX;
+pub use key::{KEY_FILE, read_key};
 pub use reader::{Entries, Frame, JournalReader, SegmentInfo};
 pub use recover::IndexMark;
 pub use seal::SealedPart;
-pub use verify::{Verified, verify};
+pub use verify::{ChainCheck, EachEntry, Verified, verify, verify_each};
 pub use writer::{GROUP_BYTES_MAX, JournalWriter, NewEntry, Position, RESERVE_BYTES};
 
 /// Size of a segment unless configured: opening scans at most one, in well under a second.
@@ -82,13 +85,16 @@ pub struct OpenOptions {
     /// Go on although acknowledged entries are gone: with an entry that says so, and a new
     /// incarnation.
     pub accept_loss: bool,
+    /// The files were just taken from this backup: with an entry that says so, and a new
+    /// incarnation, which is filled in here.
+    pub restored: Option<stored::Restored>,
 }
 
 impl OpenOptions {
     /// For a unit, with the usual segments and no proof from an index.
     pub fn new(code: DivisionCode, version: &str) -> Self {
         let version = version.to_owned();
-        Self { code, version, segment_bytes: SEGMENT_BYTES, index_mark: None, accept_loss: false }
+        Self { code, version, segment_bytes: SEGMENT_BYTES, index_mark: None, accept_loss: false, restored: None }
     }
 }
 
@@ -258,7 +264,7 @@ fn accepted(loss: Option<Loss>, options: &OpenOptions) -> Result<Option<Loss>, J
     }
 }
 
-/// Writes the entry that begins the journal, and the one that ends a life with a loss.
+/// Writes the entry that begins the journal, and the one that begins another life of it.
 fn begin_life(
     mut writer: JournalWriter,
     options: &OpenOptions,
@@ -292,6 +298,13 @@ fn begin_life(
         writer.append(&[entry("operator", Event::LossAccepted(event))])?;
         recovery.clean_stop = false;
         recovery.report = Some(format!("The loss was accepted; it was: {}", loss.error));
+    }
+    if let Some(restored) = &options.restored {
+        writer.incarnation = random_incarnation(&writer.env);
+        writer.begin_segment(0, true)?;
+        let event = stored::Restored { incarnation: writer.incarnation.to_bytes().to_vec(), ..restored.clone() };
+        writer.append(&[entry("operator", Event::Restored(event))])?;
+        recovery.clean_stop = false;
     }
     recovery.incarnation = writer.incarnation;
     let reader = JournalReader { shared: Arc::clone(&writer.shared) };

@@ -234,6 +234,12 @@ impl Ledgers {
         self.ask(Intent::IssueReport { issued: Box::new(issued), actor: actor.to_owned(), reply }, answer).await?
     }
 
+    /// Journals that a backup was verified where it lies. When, in milliseconds since 1970.
+    pub async fn note_backup(&self, taken: stored::BackupTaken, actor: &str) -> Result<i64, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::NoteBackup { taken: Box::new(taken), actor: actor.to_owned(), reply }, answer).await?
+    }
+
     /// Tells the committer to finish what waits and to take no more.
     pub async fn close(&self) {
         // One that is gone needs no telling.

@@ -15,6 +15,7 @@
 //! * [`index`]: the view: keys and values, on disk or in memory.
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
 //! * [`snapshot`], [`archive`]: the index at one mark, in a file; files in chunks that are checked.
+//! * [`backup`]: the whole node in one file, and back.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
 //! * [`link`]: the wire between parent and child.
 //! * [`pull`]: what a parent asks of its children, and what they answer.
@@ -29,6 +30,7 @@ pub mod access;
 pub mod api;
 pub mod archive;
 pub mod audit;
+pub mod backup;
 pub mod catalogue;
 pub mod config;
 pub mod division;

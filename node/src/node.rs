@@ -20,6 +20,7 @@ use crate::api::ledger::LedgerService;
 use crate::api::node::NodeService;
 use crate::api::report::ReportService;
 use crate::api::statistics::StatisticsService;
+use crate::api::upkeep::UpkeepService;
 use crate::audit;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, NodeArgs};
@@ -326,7 +327,7 @@ async fn services(
     desk: Desk,
     accept: AcceptService,
 ) -> anyhow::Result<Router> {
-    let (access, env) = (access.clone(), env.clone());
+    let (access, upkeep_access, env) = (access.clone(), access.clone(), env.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<v1::ledger_server::LedgerServer<LedgerService>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -368,6 +369,12 @@ async fn services(
             env,
             status: Arc::clone(status),
             ledgers: state.ledgers.clone(),
+        }))
+        .add_service(v1::upkeep_server::UpkeepServer::new(UpkeepService {
+            access: upkeep_access,
+            ledgers: state.ledgers.clone(),
+            snapshots: Arc::clone(&state.snapshots),
+            backups: Arc::clone(&state.backups),
         }))
         .add_service(health_service)
         .add_service(reflection))

@@ -18,6 +18,7 @@ use wuji_proto::{DivisionCode, stored, v1};
 
 use crate::audit::board::Board;
 use crate::audit::{Auditor, AuditorParts};
+use crate::backup::served::{Backups, BackupsParts};
 use crate::catalogue::Catalogue;
 use crate::config::IndexKind;
 use crate::env::{Env, Worker};
@@ -89,6 +90,8 @@ pub struct NodeState {
     pub auditor: Arc<Auditor>,
     /// Makes snapshots of the index.
     pub snapshots: Arc<Snapshots>,
+    /// Makes backups of the node.
+    pub backups: Arc<Backups>,
     children: mpsc::Sender<ChildJob>,
     jobs: mpsc::Sender<Job>,
     workers: Workers,
@@ -190,6 +193,15 @@ impl NodeState {
             time: time.clone(),
             metrics: Arc::clone(metrics),
         }));
+        let backups = Arc::new(Backups::new(BackupsParts {
+            env: env.clone(),
+            directory: options.directory.clone(),
+            name: options.name.clone(),
+            store: Arc::clone(&store),
+            journal: journal.clone(),
+            snapshots: Arc::clone(&snapshots),
+            time: time.clone(),
+        }));
         Ok(Self {
             store,
             ledgers,
@@ -202,6 +214,7 @@ impl NodeState {
             refusing,
             auditor,
             snapshots,
+            backups,
             children,
             jobs,
             workers,

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use wuji_proto::{DivisionCode, v1};
 
 use crate::audit::Auditor;
+use crate::backup::served::Backups;
 use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
 use crate::feed::exchange::FeedSource;
@@ -37,6 +38,7 @@ pub struct NodeStatus {
     children: Arc<Children>,
     parent: Option<Arc<PushStatus>>,
     auditor: Arc<Auditor>,
+    backups: Arc<Backups>,
 }
 
 impl NodeStatus {
@@ -57,6 +59,7 @@ impl NodeStatus {
             children,
             parent,
             auditor: Arc::clone(&state.auditor),
+            backups: Arc::clone(&state.backups),
         }
     }
 
@@ -96,6 +99,7 @@ impl NodeStatus {
             parent: self.parent.as_ref().map(|parent| parent.report(self.feed.head())),
             children: children.iter().map(|(code, child)| self.child(*code, child)).collect(),
             holding,
+            backup: Some(self.backups.status()?),
         })
     }
 

@@ -5,10 +5,12 @@ use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetails, FieldViolation, StatusExt};
 use wuji_proto::ParseError;
 
+use crate::backup::BackupError;
 use crate::catalogue::Violation;
 use crate::ledger::LedgerError;
 use crate::relay::RelayError;
 use crate::report::ReportError;
+use crate::snapshot::SnapshotError;
 use crate::statistics::answer::QueryError;
 use crate::statistics::plan::PlanError;
 
@@ -84,6 +86,33 @@ pub fn relay(error: RelayError) -> Status {
         }
         RelayError::TooMuch(_) => Status::resource_exhausted(message),
         RelayError::Gone(gone) => gone.into(),
+    }
+}
+
+/// Of a snapshot.
+pub fn snapshot(error: &SnapshotError) -> Status {
+    let message = error.to_string();
+    match error {
+        SnapshotError::Busy | SnapshotError::Empty | SnapshotError::Stopping => Status::unavailable(message),
+        SnapshotError::Full { .. } => Status::resource_exhausted(message),
+        SnapshotError::File(_) | SnapshotError::Index(_) | SnapshotError::Journal(_) => {
+            tracing::error!(error = message, "a snapshot could not be made");
+            Status::internal(message)
+        }
+    }
+}
+
+/// Of a backup.
+pub fn backup(error: &BackupError) -> Status {
+    let message = error.to_string();
+    match error {
+        BackupError::Snapshot(error) => Status::new(snapshot(error).code(), message),
+        BackupError::Busy => Status::resource_exhausted(message),
+        BackupError::Stopping => Status::unavailable(message),
+        _ => {
+            tracing::error!(error = message, "a backup could not be made");
+            Status::internal(message)
+        }
     }
 }
 

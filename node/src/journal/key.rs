@@ -10,14 +10,40 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::error::JournalError;
-use crate::env::Env;
+use crate::env::{Disk, Env};
 
 /// The key's file in the data directory.
-const FILE: &str = "node.key";
+pub const KEY_FILE: &str = "node.key";
 /// Bytes of the key, as of every key here.
 pub(super) const KEY_BYTES: usize = 32;
 /// Bytes of the fingerprint that segments carry, so that a wrong key is noticed at opening.
 pub(super) const FINGERPRINT_BYTES: usize = 16;
+/// Reads a key's file, whoever may read it.
+pub fn read_key(disk: &dyn Disk, file: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, JournalError> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    // `open` would make a missing file.
+    disk.mode(file).map_err(JournalError::io("opening", file))?;
+    let opened = disk.open(file).map_err(JournalError::io("opening", file))?;
+    let length = opened.length().map_err(JournalError::io("reading", file))?;
+    let read = opened.read_at(0, key.as_mut()).map_err(JournalError::io("reading", file))?;
+    if read != KEY_BYTES || length != KEY_BYTES as u64 {
+        let reason =
+            format!("it has {length} bytes where {KEY_BYTES} are right: restore it from the backup of this node");
+        return Err(JournalError::Key { file: file.to_owned(), reason });
+    }
+    Ok(key)
+}
+
+/// Names a key without telling it.
+pub(super) fn fingerprint(key: &[u8; KEY_BYTES]) -> [u8; FINGERPRINT_BYTES] {
+    let print = derive_key("wuji 2026 node key fingerprint", key.as_ref());
+    let mut fingerprint = [0; FINGERPRINT_BYTES];
+    for (to, from) in fingerprint.iter_mut().zip(print) {
+        *to = from;
+    }
+    fingerprint
+}
+
 /// Permissions of others than the owner.
 const OTHERS_MODE: u32 = 0o077;
 
@@ -32,7 +58,7 @@ pub(super) struct NodeKey {
 impl NodeKey {
     /// Reads the key; makes it if there is none and `may_create`.
     pub(super) fn open(env: &Env, directory: &Path, may_create: bool) -> Result<Self, JournalError> {
-        let file = directory.join(FILE);
+        let file = directory.join(KEY_FILE);
         match env.disk.mode(&file) {
             Ok(mode) => Self::read(env, file, mode),
             Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => Self::create(env, directory, file),
@@ -52,15 +78,7 @@ impl NodeKey {
                 format!("others than its owner may use it (mode {mode:o}): run `chmod 600 {}`", file.display());
             return Err(JournalError::Key { file, reason });
         }
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        let opened = env.disk.open(&file).map_err(JournalError::io("opening", &file))?;
-        let length = opened.length().map_err(JournalError::io("reading", &file))?;
-        let read = opened.read_at(0, key.as_mut()).map_err(JournalError::io("reading", &file))?;
-        if read != KEY_BYTES || length != KEY_BYTES as u64 {
-            let reason =
-                format!("it has {length} bytes where {KEY_BYTES} are right: restore it from the backup of this node");
-            return Err(JournalError::Key { file, reason });
-        }
+        let key = read_key(env.disk.as_ref(), &file)?;
         Ok(Self::derive(&key, file))
     }
 
@@ -83,15 +101,10 @@ impl NodeKey {
 
     fn derive(key: &Zeroizing<[u8; KEY_BYTES]>, file: PathBuf) -> Self {
         let wrap = Zeroizing::new(derive_key("wuji 2026 journal wrap key", key.as_ref()));
-        let print = derive_key("wuji 2026 node key fingerprint", key.as_ref());
-        let mut fingerprint = [0; FINGERPRINT_BYTES];
-        for (to, from) in fingerprint.iter_mut().zip(print) {
-            *to = from;
-        }
         Self {
             wrap: XChaCha20Poly1305::new((&*wrap).into()),
             content: Zeroizing::new(derive_key("wuji 2026 record content key", key.as_ref())),
-            fingerprint,
+            fingerprint: fingerprint(key),
             file,
         }
     }

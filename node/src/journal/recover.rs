@@ -168,6 +168,8 @@ fn proof(shared: &Shared, headers: &[Header], tail: &Tail, mark: IndexMark) -> R
     let begin = Mark { sequence: next.first, offset: HEADER_BYTES as u64, previous: next.previous };
     let accepted = match read_entry(shared, next.id, begin)?.event {
         Some(stored::entry::Event::LossAccepted(loss)) => loss.acknowledged,
+        // What was written behind the backup is gone, and its operator knows.
+        Some(stored::entry::Event::Restored(_)) => u64::MAX,
         _ => 0,
     };
     Ok((mark.sequence > accepted).then_some(beyond))

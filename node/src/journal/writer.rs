@@ -180,5 +180,8 @@ pub(super) fn group_bytes_max(segment_bytes: u64) -> u64 {
 /// What the node writes of itself, also on a full disk.
 fn is_own(entry: &stored::Entry) -> bool {
     use stored::entry::Event;
-    matches!(entry.event, Some(Event::Created(_) | Event::Started(_) | Event::Stopped(_) | Event::LossAccepted(_)))
+    matches!(
+        entry.event,
+        Some(Event::Created(_) | Event::Started(_) | Event::Stopped(_) | Event::LossAccepted(_) | Event::Restored(_))
+    )
 }

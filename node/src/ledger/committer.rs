@@ -113,6 +113,15 @@ pub enum Intent {
         /// When it was written, milliseconds since 1970.
         reply: Reply<i64>,
     },
+    /// A backup that was verified where it lies.
+    NoteBackup {
+        /// All that is known of it.
+        taken: Box<stored::BackupTaken>,
+        /// Who.
+        actor: String,
+        /// When it was written, milliseconds since 1970.
+        reply: Reply<i64>,
+    },
     /// The node is stopping: what waits is still written, nothing more is taken.
     Close,
 }
@@ -253,6 +262,11 @@ impl Committer {
                 self.push(group, actor, Event::ReportIssued(*issued), None);
                 group.answers.push(Answer::Issued(reply, Ok(at_ms)));
                 self.commit(std::mem::take(group)).await;
+            }
+            Intent::NoteBackup { taken, actor, reply } => {
+                let (_, at_ms) = self.next(group);
+                self.push(group, actor, Event::BackupTaken(*taken), None);
+                group.answers.push(Answer::Issued(reply, Ok(at_ms)));
             }
             Intent::Close => {}
         }

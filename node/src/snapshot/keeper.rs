@@ -263,14 +263,28 @@ impl Snapshots {
         }
     }
 
+    /// One of the present state: the newest, if nothing has changed since.
+    pub async fn present(self: &Arc<Self>) -> Result<Made, SnapshotError> {
+        if let Some(newest) = self.newest().filter(|newest| self.is_present(newest)) {
+            let number = newest.number;
+            if self.blocking(move |keeper| keeper.kept().verify(number)).await.is_ok() {
+                return Ok(newest);
+            }
+        }
+        self.make().await
+    }
+
+    fn is_present(&self, made: &Made) -> bool {
+        let view = self.parts.store.view();
+        let (applied, head) = (view.state.applied, view.state.head);
+        made.index.applied == applied
+            && (made.index.head_start, made.index.head_number) == (head.at.start, head.at.number)
+    }
+
     /// Whether so much time has passed, and anything has changed, since the last one.
     fn is_due(&self, every: Duration) -> bool {
         let Some(newest) = self.newest() else { return true };
         let age = self.parts.time.now_ms().saturating_sub(newest.at_ms);
-        let view = self.parts.store.view();
-        let (applied, head) = (view.state.applied, view.state.head);
-        let same = newest.index.applied == applied
-            && (newest.index.head_start, newest.index.head_number) == (head.at.start, head.at.number);
-        !same && u128::try_from(age).is_ok_and(|age| age >= every.as_millis())
+        !self.is_present(&newest) && u128::try_from(age).is_ok_and(|age| age >= every.as_millis())
     }
 }

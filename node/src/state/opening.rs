@@ -88,6 +88,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         segment_bytes: options.segment_bytes,
         index_mark: found.as_ref().ok().and_then(|(_, head)| index_mark(head.as_ref()?)).or_else(snapshot_mark),
         accept_loss: options.accept_loss,
+        restored: None,
     };
     let journal::Opened { writer, reader, recovery } = journal::open(env, &options.directory, &journal_options)?;
     time.observe(recovery.last_at_ms);

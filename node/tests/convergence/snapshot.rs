@@ -118,3 +118,25 @@ fn of_two_snapshots_the_newest_that_is_whole_and_fits_is_taken() {
         federation.check();
     });
 }
+
+#[test]
+fn a_restored_child_is_held_until_its_parent_adopts_it() {
+    support::block_on(async {
+        let mut federation = Federation::start().await;
+        federation.act(Act::Submit { leaf: 0, seed: 1 }).await;
+        federation.act(Act::Submit { leaf: 1, seed: 2 }).await;
+        federation.settle().await;
+        let backup = federation.backup(3).await;
+        federation.act(Act::Submit { leaf: 0, seed: 3 }).await;
+        federation.settle().await;
+        assert_eq!(federation.total(), 3);
+
+        federation.restore(3, &backup).await;
+        federation.settle().await;
+        assert!(federation.held(3).is_some_and(|why| why.contains("wuji child adopt")), "{:?}", federation.held(3));
+        assert_eq!(federation.total(), 3, "what it had sent stands until an operator decides");
+        federation.adopt(3, false).await.unwrap();
+        federation.settle().await;
+        assert_eq!(federation.total_of(3), 1);
+    });
+}

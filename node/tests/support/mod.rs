@@ -16,6 +16,7 @@ use clock::SetClock;
 use driver::Driver;
 use prost::Message;
 pub use records::values;
+use wuji_node::backup::restore::{RestoreOptions, restore};
 use wuji_node::catalogue::Catalogue;
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Clock, Env, Workers};
@@ -381,6 +382,31 @@ impl Federation {
         self.records.remove(&node);
         self.newest.remove(&node);
         self.zeros.remove(&node);
+        self.open(node);
+    }
+
+    /// A backup of a node, in a file.
+    pub async fn backup(&self, node: usize) -> std::path::PathBuf {
+        let (parts, mut out) = tokio::sync::mpsc::channel(4);
+        let backups = Arc::clone(&self.state(node).backups);
+        let making = tokio::spawn(async move { backups.make(false, &parts).await });
+        let mut bytes = Vec::new();
+        while let Some(part) = out.recv().await {
+            bytes.extend(part.unwrap().data);
+        }
+        making.await.unwrap().unwrap();
+        let file = self.directory.path().join(format!("backup-{node}"));
+        std::fs::write(&file, bytes).unwrap();
+        file
+    }
+
+    /// A machine is lost, and the unit comes back from a backup.
+    pub async fn restore(&mut self, node: usize, backup: &std::path::Path) {
+        self.close(node, false).await;
+        let directory = self.units[node].options.directory.clone();
+        std::fs::remove_dir_all(&directory).unwrap();
+        let options = RestoreOptions { file: backup.to_owned(), directory, key: None, code: None };
+        restore(&Env::production(), &options).unwrap();
         self.open(node);
     }
 

@@ -103,6 +103,7 @@ impl Node for Fake {
             parent: Some(parent()),
             children: children(),
             holding: String::new(),
+            backup: None,
         }))
     }
 
