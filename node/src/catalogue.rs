@@ -34,6 +34,7 @@ use std::path::Path;
 
 use wuji_proto::MeasureId;
 
+pub use builtin::{KNOWN, UNKNOWN};
 pub use columns::{COLUMNS_MAX, Columns, REMARK};
 pub use form::{CheckedRecord, RECORD_BYTES_MAX};
 pub use indicator::{Indicator, IndicatorTerm, Show};
@@ -42,7 +43,7 @@ pub use ledger::{
 };
 pub use measure::{
     ADOPTED, CELLS_PER_UNIT_MONTH_MAX, ENTRIES, EXPECTED, Measure, MeasureKind, RECEIVED, RECEIVED_MONTHS, REPORTED,
-    RESERVED_NUMBERS_MAX, SPLIT_COMBINATIONS_MAX, SPLITS_MAX, Split,
+    RESERVED_NUMBERS_MAX, SPLIT_COMBINATIONS_MAX, SPLITS_MAX, Split, UNSETTLED, UNSETTLED_AMOUNTS,
 };
 pub use measuring::Contribution;
 pub use problem::{CatalogueError, Problem};

@@ -6,17 +6,21 @@
 //! * [`conditions`]: what is true of the unit as a whole.
 //! * [`backup`]: backups that were taken.
 //! * [`report`]: issued reports. [`revisions`]: which revisions of measures the node counts by.
-//! * [`registry`]: planned children. [`adoption`]: children that come back with another journal.
+//! * [`mod@recount`]: what the own figures were after an earlier entry.
+//! * [`registry`]: planned children, and those that have ended.
+//! * [`adoption`]: children that come back with another journal. [`settlement`]: what they lost.
 
 pub mod adoption;
 pub mod backup;
 pub mod conditions;
 pub mod days;
 pub mod received;
+pub mod recount;
 pub mod record;
 pub mod registry;
 pub mod report;
 pub mod revisions;
+pub mod settlement;
 
 use thiserror::Error;
 use wuji_proto::{CellKey, MeasureId, Part, Period, period, stored};
@@ -83,6 +87,10 @@ impl<'c> Fold<'c> {
             Event::DaysReceived(received) => received::received(group, at, received),
             Event::CellsHeld(cells) if self.replaying => adoption::cells_held(group, at, cells),
             Event::BackupTaken(taken) => Ok(backup::taken(group, committed.entry.at_ms, taken)?),
+            Event::AmountsUnsettled(amounts) => settlement::coming(group, at, amounts),
+            Event::ChildSettled(settled) => settlement::settled(group, at, settled),
+            Event::ChildReleased(released) => registry::released(group, at, released),
+            Event::ChildRetired(retired) => registry::retired(group, at, retired),
             Event::ReportIssued(issued) => report::issued(group, at, &committed.entry, issued),
             Event::Started(started) => {
                 let start = stored::FoldedStart {

@@ -216,16 +216,36 @@ impl Ledgers {
     }
 
     /// Accepts the journal with which a child came back: what was held of its former life
-    /// counts on, or is replaced. Its incarnation, and how many cells were journalled.
+    /// counts on, or is replaced.
     pub async fn adopt_child(
         &self,
         code: DivisionCode,
         keep_history: bool,
         actor: &str,
-    ) -> Result<(Incarnation, u64), LedgerError> {
+    ) -> Result<Adoption, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let intent = Intent::AdoptChild { code, keep_history, actor: actor.to_owned(), reply };
         self.ask(intent, answer).await?
+    }
+
+    /// Takes the unsettled amounts of a child out of the totals: they were entered again, or are
+    /// given up. How many there were.
+    pub async fn settle_child(&self, code: DivisionCode, re_entered: bool, actor: &str) -> Result<u64, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::SettleChild { code, re_entered, actor: actor.to_owned(), reply }, answer).await?
+    }
+
+    /// Gives up waiting for the complete mark of an absent child.
+    pub async fn release_child(&self, code: DivisionCode, actor: &str) -> Result<(), LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::ReleaseChild { code, actor: actor.to_owned(), reply }, answer).await?
+    }
+
+    /// Ends a unit from a day on, days since 1900-01-01. Whether it was retired so before, and
+    /// how many cells were journalled.
+    pub async fn retire_child(&self, code: DivisionCode, from: i32, actor: &str) -> Result<(bool, u64), LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Intent::RetireChild { code, from, actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// Journals a report as it is issued. When, in milliseconds since 1970.
@@ -269,6 +289,19 @@ fn in_parts(submissions: Vec<Submission>) -> Vec<Vec<Submission>> {
     parts
 }
 
+/// What an adoption came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// The life of the child's journal that is accepted now.
+    pub incarnation: Incarnation,
+    /// Cells of its former life that were journalled.
+    pub cells: u64,
+    /// Amounts that it lost, which count on until they are settled.
+    pub unsettled: u64,
+    /// It may have lost more than these.
+    pub unknown: bool,
+}
+
 /// A child waits at the door: its incarnation is to be accepted in the journal, then its
 /// opening goes to the writer.
 pub struct Acceptance {
@@ -276,6 +309,8 @@ pub struct Acceptance {
     pub code: DivisionCode,
     /// The life of its journal.
     pub incarnation: Incarnation,
+    /// The epoch of its first start.
+    pub first_epoch: Option<u64>,
     /// What waits.
     pub opening: Box<ChildJob>,
 }

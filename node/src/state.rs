@@ -34,6 +34,7 @@ use crate::snapshot::keeper::SnapshotsParts;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::time::NodeTime;
+use crate::writer::children::first_epoch;
 use crate::writer::{Inbox, JOBS_MAX, Job, Wish, Wishes, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
 use opening::Opened;
@@ -145,8 +146,8 @@ impl NodeState {
             name: options.name.clone(),
             parent: options.parent.map(|parent| parent.to_string()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            planned: false,
             catalogue_version: catalogue.version().to_owned(),
+            ..v1::UnitEntry::default()
         })?;
         if unclean {
             writer.mark_catching_up()?;
@@ -223,7 +224,8 @@ impl NodeState {
 
     /// The own feed, for the link upward.
     pub fn feed(&self) -> Arc<StoreFeed> {
-        Arc::new(StoreFeed::new(Arc::clone(&self.store), self.journal.clone(), self.time.clone()))
+        let (store, catalogue) = (Arc::clone(&self.store), Arc::clone(&self.catalogue));
+        Arc::new(StoreFeed::new(store, self.journal.clone(), catalogue, self.time.clone()))
     }
 
     /// Takes the jobs of the links below.
@@ -355,8 +357,8 @@ fn wishes(intents: &mpsc::Sender<Intent>) -> Wishes {
             Wish::Hold(code) => Intent::HoldChild(code),
             Wish::Accept(code, opening) => {
                 let ChildJob::Open { opening: told, .. } = opening.as_ref() else { return false };
-                let incarnation = told.incarnation;
-                Intent::AcceptChild(Box::new(Acceptance { code, incarnation, opening }))
+                let (incarnation, first_epoch) = (told.incarnation, first_epoch(told));
+                Intent::AcceptChild(Box::new(Acceptance { code, incarnation, first_epoch, opening }))
             }
         };
         // Never waits: the committer may be waiting for this very writer.

@@ -7,7 +7,8 @@
 //! * [`rows`], [`table`]: the rows of a question; their order, totals and packed form.
 //! * [`answer`]: rows, totals and coverage of one view. [`rank`]: units placed by an indicator.
 //! * [`coverage`]: what an answer includes. [`reporting`]: who reported when.
-//!   [`standing`]: who is connected, and how old what they sent is.
+//!   [`standing`]: who is connected, and how old what they sent is. [`unsettled`]: what was lost
+//!   and counts on.
 //! * [`each_month`]: unit-months: a stock's value in each month of a period, added up.
 //! * [`received`]: which days of a child are stated as received, and which it has reported.
 //! * [`adoption`]: which revision of a measure a question is answered with.
@@ -31,6 +32,7 @@ pub mod series;
 pub mod spans;
 pub mod standing;
 pub mod table;
+pub mod unsettled;
 pub mod warm;
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! What a node tells of itself: its parts, its parent's line, its children, its subtree.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use wuji_proto::{DivisionCode, v1};
+use wuji_proto::{CellKey, DivisionCode, ItemKey, v1};
 
 use crate::audit::Auditor;
 use crate::backup::served::Backups;
 use crate::catalogue::Catalogue;
 use crate::feed::child::Child;
-use crate::feed::exchange::FeedSource;
+use crate::feed::exchange::{FeedSource, Refusal};
 use crate::feed::heard::{Heard, Standing};
 use crate::feed::source::StoreFeed;
+use crate::index::values::HeldItem;
 use crate::index::{Index, IndexError, keys};
 use crate::journal::JournalReader;
 use crate::link::{ChildState, Children, PushStatus};
@@ -68,6 +70,7 @@ impl NodeStatus {
         let view = self.store.view();
         let own = self.store.own;
         let children = child_states(view.index)?;
+        let unsettled = unsettled_counts(view.index, &children)?;
         let index = v1::IndexStatus {
             kind: view.index.kind().to_owned(),
             applied: view.state.applied,
@@ -97,7 +100,7 @@ impl NodeStatus {
             catalogue_version: self.catalogue.version().to_owned(),
             catalogue_hash: blake3::Hash::from_bytes(self.catalogue.hash()).to_hex().to_string(),
             parent: self.parent.as_ref().map(|parent| parent.report(self.feed.head())),
-            children: children.iter().map(|(code, child)| self.child(*code, child)).collect(),
+            children: children.iter().map(|(code, child)| self.child(*code, child, &unsettled)).collect(),
             holding,
             backup: Some(self.backups.status()?),
         })
@@ -147,8 +150,48 @@ impl NodeStatus {
             name: child.name,
             expected_from: child.expected_from,
             incarnation: child.incarnation.map(|life| life.to_string()).unwrap_or_default(),
+            retired_from: child.retired_from,
         };
         Ok(children.into_iter().map(planned).collect())
+    }
+
+    /// The unsettled amounts of a child, or of all. Blocks briefly.
+    pub fn unsettled(&self, code: Option<DivisionCode>) -> Result<Vec<v1::UnsettledAmount>, IndexError> {
+        let view = self.store.view();
+        let mut amounts = Vec::new();
+        for (child, state) in child_states(view.index)?.iter().filter(|(child, _)| code.is_none_or(|it| it == *child)) {
+            let prefix = keys::unsettled(*child, &[]);
+            view.index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+                if let Some(Ok(ItemKey::Cell(cell))) = keys::parse_of_child(key).map(ItemKey::from_bytes) {
+                    let amount = HeldItem::from_bytes(value)?.amount();
+                    amounts.push(self.unsettled_amount(&state.name, &cell, amount));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(amounts)
+    }
+
+    fn unsettled_amount(&self, name: &str, cell: &CellKey, amount: i64) -> v1::UnsettledAmount {
+        let measure = self.catalogue.measure_numbered(cell.measure);
+        let split = usize::from(cell.part.split).checked_sub(1).zip(measure).and_then(|(at, it)| it.splits().get(at));
+        v1::UnsettledAmount {
+            code: cell.scope.to_string(),
+            name: name.to_owned(),
+            measure: measure.map_or_else(|| cell.measure.to_string(), |measure| measure.id().to_owned()),
+            title_zh: measure.map(|measure| measure.title().zh.clone()).unwrap_or_default(),
+            title_en: measure.map(|measure| measure.title().en.clone()).unwrap_or_default(),
+            revision: cell.measure.revision.into(),
+            period: cell.period.to_string(),
+            fields: split.map(|split| split.fields().to_vec()).unwrap_or_default(),
+            words: cell.part.words.clone(),
+            amount,
+        }
+    }
+
+    /// Ends a child's stream: it is let in no more.
+    pub fn turn_out(&self, code: DivisionCode, reason: String) {
+        self.children.close(code, Refusal { reason, held: true });
     }
 
     /// What is told upward of the units below: each direct child, and what they told.
@@ -164,14 +207,16 @@ impl NodeStatus {
 
     fn standing(&self, code: DivisionCode, child: &Child) -> Standing {
         match self.children.get(code).map(|link| link.state) {
+            _ if child.retired_from.is_some() => Standing::Retired,
             Some(ChildState::Connected) => Standing::Connected,
             Some(ChildState::Held) => Standing::Held,
+            _ if child.waiting.is_some() => Standing::Held,
             _ if child.incarnation.is_none() => Standing::Planned,
             _ => Standing::Absent,
         }
     }
 
-    fn child(&self, code: DivisionCode, child: &Child) -> v1::ChildStatus {
+    fn child(&self, code: DivisionCode, child: &Child, unsettled: &BTreeMap<DivisionCode, u64>) -> v1::ChildStatus {
         let digest = match (&child.walk, child.catching_up, child.complete_at_ms) {
             (Some(walk), ..) if walk.began.is_none() => "differs",
             (Some(_), ..) | (_, true, _) => "catching-up",
@@ -188,6 +233,11 @@ impl NodeStatus {
             digest: digest.to_owned(),
             complete_at_ms: child.complete_at_ms,
             malformed: child.holding.malformed,
+            waiting_since_ms: child.waiting.map_or(0, |waiting| waiting.since_ms),
+            unsettled: unsettled.get(&code).copied().unwrap_or_default(),
+            unsettled_since_ms: child.unsettled.map_or(0, |unsettled| unsettled.since_ms),
+            unsettled_unknown: child.unsettled.is_some_and(|unsettled| unsettled.unknown),
+            released: child.released,
             ..v1::ChildStatus::default()
         };
         self.children.fill(code, self.time.now_ms(), &mut status);
@@ -216,6 +266,23 @@ impl Standings for NodeStatus {
     fn heard_version(&self) -> u64 {
         self.heard.version()
     }
+}
+
+/// How many amounts of each child are unsettled.
+fn unsettled_counts(
+    index: &dyn Index,
+    children: &[(DivisionCode, Child)],
+) -> Result<BTreeMap<DivisionCode, u64>, IndexError> {
+    let mut counts = BTreeMap::new();
+    for (code, _) in children.iter().filter(|(_, child)| child.unsettled.is_some()) {
+        let (prefix, mut count) = (keys::unsettled(*code, &[]), 0);
+        index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |_, _| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        counts.insert(*code, count);
+    }
+    Ok(counts)
 }
 
 /// Every planned child.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::{Offset, TimeZone};
 use wuji_proto::period;
 
@@ -56,6 +56,11 @@ pub fn civil_date(time_ms: i64) -> Date {
         .unwrap_or_default()
 }
 
+/// When a civil day (UTC+8) begins, milliseconds since 1970.
+pub fn begin_ms(day: Date) -> i64 {
+    CIVIL.to_timestamp(day.to_datetime(Time::midnight())).map_or(0, jiff::Timestamp::as_millisecond)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +86,6 @@ mod tests {
     fn the_day_turns_at_midnight_in_china() {
         assert_eq!(civil_date(1_470_758_399_999).to_string(), "2016-08-09");
         assert_eq!(civil_date(1_470_758_400_000).to_string(), "2016-08-10");
+        assert_eq!(begin_ms(Date::constant(2016, 8, 10)), 1_470_758_400_000);
     }
 }

@@ -284,7 +284,7 @@ impl Writer {
         let store = Arc::clone(&self.store);
         let mut group = Group::new(store.index(), store.own, head, &store.hasher);
         work(self, &mut group, pass)?;
-        self.children.accepted(&pass.accepted);
+        self.children.decided(&pass.decided);
         let head = group.settle();
         if group.draft.is_empty() && pass.applied == before && head.digest == digest {
             return Ok(());
@@ -392,8 +392,8 @@ fn current_start(head: FeedHead, newest: u32) -> FeedHead {
 struct Pass {
     applied: u64,
     starts: Vec<Start>,
-    /// Children of which another life is accepted.
-    accepted: Vec<DivisionCode>,
+    /// Children about which an operator has decided.
+    decided: Vec<DivisionCode>,
     answers: Vec<Answer>,
     checkpoints: Vec<oneshot::Sender<Result<(), IndexError>>>,
     stamps: Vec<oneshot::Sender<usize>>,
@@ -408,12 +408,22 @@ impl Pass {
         fold.entry(group, entry)?;
         match &entry.entry.event {
             Some(stored::entry::Event::Started(started)) => self.starts.push(Start::from_entry(started, sequence)),
-            Some(stored::entry::Event::ChildAccepted(accepted)) => {
-                self.accepted.extend(accepted.code.parse::<DivisionCode>().ok());
-            }
-            _ => {}
+            Some(event) => self.decided.extend(decided_about(event)),
+            None => {}
         }
         self.applied = sequence;
         Ok(())
     }
+}
+
+/// The child that a decision is about.
+fn decided_about(event: &stored::entry::Event) -> Option<DivisionCode> {
+    use stored::entry::Event;
+    let code = match event {
+        Event::ChildAccepted(accepted) => &accepted.code,
+        Event::ChildReleased(released) => &released.code,
+        Event::ChildRetired(retired) => &retired.code,
+        _ => return None,
+    };
+    code.parse().ok()
 }

@@ -7,8 +7,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
-    AdoptChildReply, AdoptChildRequest, ListChildrenReply, ListChildrenRequest, RegisterChildReply,
-    RegisterChildRequest, StatusReply, StatusRequest, TreeRequest, TreeUnit,
+    AdoptChildReply, AdoptChildRequest, ListChildrenReply, ListChildrenRequest, ListUnsettledRequest,
+    RegisterChildReply, RegisterChildRequest, ReleaseChildReply, ReleaseChildRequest, RetireChildReply,
+    RetireChildRequest, SettleChildReply, SettleChildRequest, StatusReply, StatusRequest, TreeRequest, TreeUnit,
+    UnsettledAmount,
 };
 use wuji_proto::{DivisionCode, period};
 
@@ -47,6 +49,26 @@ fn code(text: &str) -> Result<DivisionCode, Status> {
     text.parse().map_err(|error| refusal::argument("code", &error))
 }
 
+/// A day that a caller gave, days since 1900-01-01, checked.
+fn day(day: i32, field: &str) -> Result<i32, Status> {
+    let date = period::date(day);
+    period::check_date(date).map_err(|error| refusal::argument(field, &error))?;
+    Ok(period::days(date))
+}
+
+/// A stream of replies that are all there.
+fn sent<T: Send + 'static>(all: Vec<T>) -> Replies<T> {
+    let (replies, out) = mpsc::channel(REPLIES_MAX);
+    tokio::spawn(async move {
+        for reply in all {
+            if replies.send(Ok(reply)).await.is_err() {
+                return; // the caller has gone
+            }
+        }
+    });
+    Box::pin(ReceiverStream::new(out))
+}
+
 #[tonic::async_trait]
 impl Node for NodeService {
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
@@ -66,15 +88,7 @@ impl Node for NodeService {
         if units.is_empty() {
             return Err(Status::not_found("there is no such unit below this node: `wuji tree` shows what there is"));
         }
-        let (replies, out) = mpsc::channel(REPLIES_MAX);
-        tokio::spawn(async move {
-            for unit in units {
-                if replies.send(Ok(unit)).await.is_err() {
-                    return; // the caller has gone
-                }
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(out))))
+        Ok(Response::new(sent(units)))
     }
 
     async fn register_child(
@@ -83,9 +97,8 @@ impl Node for NodeService {
     ) -> Result<Response<RegisterChildReply>, Status> {
         let actor = self.access.require_operator(&request)?.to_string();
         let RegisterChildRequest { code: text, name, expected_from } = request.into_inner();
-        let from = period::date(expected_from);
-        period::check_date(from).map_err(|error| refusal::argument("expected_from", &error))?;
-        let registered = self.ledgers.register_child(code(&text)?, name, period::days(from), &actor).await;
+        let from = day(expected_from, "expected_from")?;
+        let registered = self.ledgers.register_child(code(&text)?, name, from, &actor).await;
         Ok(Response::new(RegisterChildReply { repeated: registered.map_err(refusal::ledger)? }))
     }
 
@@ -99,7 +112,57 @@ impl Node for NodeService {
             )));
         }
         let adopted = self.ledgers.adopt_child(code, keep_history, &actor).await.map_err(refusal::ledger)?;
-        Ok(Response::new(AdoptChildReply { incarnation: adopted.0.to_string(), cells: adopted.1 }))
+        Ok(Response::new(AdoptChildReply {
+            incarnation: adopted.incarnation.to_string(),
+            cells: adopted.cells,
+            unsettled: adopted.unsettled,
+            unknown: adopted.unknown,
+        }))
+    }
+
+    async fn settle_child(&self, request: Request<SettleChildRequest>) -> Result<Response<SettleChildReply>, Status> {
+        let actor = self.access.require_operator(&request)?.to_string();
+        let SettleChildRequest { code: text, re_entered } = request.into_inner();
+        let settled = self.ledgers.settle_child(code(&text)?, re_entered, &actor).await;
+        Ok(Response::new(SettleChildReply { amounts: settled.map_err(refusal::ledger)? }))
+    }
+
+    type ListUnsettledStream = Replies<UnsettledAmount>;
+
+    async fn list_unsettled(
+        &self,
+        request: Request<ListUnsettledRequest>,
+    ) -> Result<Response<Replies<UnsettledAmount>>, Status> {
+        self.access.require_operator(&request)?;
+        let of = match request.into_inner().code.as_str() {
+            "" => None,
+            text => Some(code(text)?),
+        };
+        Ok(Response::new(sent(self.read(move |status| status.unsettled(of)).await?)))
+    }
+
+    async fn release_child(
+        &self,
+        request: Request<ReleaseChildRequest>,
+    ) -> Result<Response<ReleaseChildReply>, Status> {
+        let actor = self.access.require_operator(&request)?.to_string();
+        let code = code(&request.into_inner().code)?;
+        if self.status.absence(code).is_none() {
+            return Err(Status::failed_precondition(format!(
+                "{code} is connected: it shows a complete mark by itself, see `wuji status`"
+            )));
+        }
+        self.ledgers.release_child(code, &actor).await.map_err(refusal::ledger)?;
+        Ok(Response::new(ReleaseChildReply {}))
+    }
+
+    async fn retire_child(&self, request: Request<RetireChildRequest>) -> Result<Response<RetireChildReply>, Status> {
+        let actor = self.access.require_operator(&request)?.to_string();
+        let RetireChildRequest { code: text, from } = request.into_inner();
+        let (code, from) = (code(&text)?, day(from, "from")?);
+        let (repeated, cells) = self.ledgers.retire_child(code, from, &actor).await.map_err(refusal::ledger)?;
+        self.status.turn_out(code, format!("{code} was retired by its parent's operator: its figures are kept there"));
+        Ok(Response::new(RetireChildReply { repeated, cells }))
     }
 
     async fn list_children(

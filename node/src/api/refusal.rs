@@ -30,7 +30,12 @@ pub fn ledger(error: LedgerError) -> Status {
         LedgerError::Voided(_)
         | LedgerError::VoidedElsewhere(_)
         | LedgerError::NotWaiting(_)
-        | LedgerError::CannotKeep { .. } => Status::failed_precondition(message),
+        | LedgerError::CannotKeep { .. }
+        | LedgerError::NotTold(_)
+        | LedgerError::NothingUnsettled(_)
+        | LedgerError::NotAwaited(_)
+        | LedgerError::NotPlanned(_)
+        | LedgerError::CannotRetire { .. } => Status::failed_precondition(message),
         LedgerError::Journal(_) => Status::resource_exhausted(message),
         LedgerError::Stopping => Status::unavailable(message),
         LedgerError::Index(_) | LedgerError::Read(_) | LedgerError::Misplaced(_) => {

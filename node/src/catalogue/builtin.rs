@@ -3,12 +3,14 @@
 use wuji_proto::{MeasureId, Tier};
 
 use super::ledger::Title;
-use super::measure::{ADOPTED, ENTRIES, EXPECTED, Measure, MeasureKind, RECEIVED, RECEIVED_MONTHS, REPORTED, Split};
+use super::measure::{
+    ADOPTED, ENTRIES, EXPECTED, Measure, MeasureKind, RECEIVED, RECEIVED_MONTHS, REPORTED, Split, UNSETTLED,
+};
 use super::measuring::Rule;
 use super::problem::At;
 use super::reporting::{LATE, ON_TIME, VIA_CONNECTION, VIA_REPORT};
 
-/// The built-in measures 1 to 6. No catalogue defines them and none can change them: they
+/// The built-in measures 1 to 7. No catalogue defines them and none can change them: they
 /// are what tiers with different catalogues still have in common.
 pub(super) fn measures(ledgers: &[String]) -> Vec<(Measure, At)> {
     use MeasureKind::{Flow, Stock};
@@ -24,6 +26,7 @@ pub(super) fn measures(ledgers: &[String]) -> Vec<(Measure, At)> {
         builtin("received", RECEIVED, Flow, "天", ("收到报送天数", "Unit-days received"), received),
         builtin("received.months", RECEIVED_MONTHS, Flow, "个", ("有报送的月份", "Unit-months received"), Vec::new()),
         builtin("adopted", ADOPTED, Stock, "个", ("采用新版指标的单位", "Nodes by revision"), split(&["revision"], 0)),
+        builtin("unsettled", UNSETTLED, Stock, "个", ("数据待核单位", "Units with unsettled amounts"), split(&["known"], 2)),
     ]
     .into_iter()
     .map(|measure| (measure, At { file: "built-in".into(), line: 0 }))
@@ -45,9 +48,15 @@ pub(super) fn words(field: &str, ledgers: &[String]) -> Vec<String> {
         "tier" => Tier::ALL.iter().map(|tier| tier.name().to_owned()).collect(),
         "via" => owned(&[VIA_REPORT, VIA_CONNECTION]),
         "timeliness" => owned(&[ON_TIME, LATE]),
+        "known" => owned(&[KNOWN, UNKNOWN]),
         _ => Vec::new(),
     }
 }
+
+/// Of `unsettled`: amount by amount.
+pub const KNOWN: &str = "known";
+/// Of `unsettled`: what was lost could not be told amount by amount.
+pub const UNKNOWN: &str = "unknown";
 
 fn builtin(
     id: &str,

@@ -34,6 +34,12 @@ pub const RECEIVED_MONTHS: MeasureId = MeasureId { number: 5, revision: 1 };
 /// The built-in measure `adopted`: nodes that count by a measure's revision above the first, a
 /// stock, split by `NUMBER.REVISION`.
 pub const ADOPTED: MeasureId = MeasureId { number: 6, revision: 1 };
+/// The built-in measure `unsettled`: units that went back in time and whose lost amounts wait
+/// for an operator, a stock, split by whether the amounts are known.
+pub const UNSETTLED: MeasureId = MeasureId { number: 7, revision: 1 };
+/// What of each measure is unsettled, by `NUMBER.REVISION`, on the days of its cells. Not listed:
+/// coverage reads it, and a sum over several measures means nothing.
+pub const UNSETTLED_AMOUNTS: MeasureId = MeasureId { number: 8, revision: 1 };
 
 /// How a measure adds up over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

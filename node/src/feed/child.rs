@@ -25,6 +25,8 @@ pub struct Child {
     pub expected_from: i32,
     /// The accepted life of its journal; `None`: it never connected.
     pub incarnation: Option<Incarnation>,
+    /// The epoch of that life's first start.
+    pub first_epoch: Option<u64>,
     /// Continue here.
     pub low: Watermark,
     /// Head of the newest view that anything was read from.
@@ -39,10 +41,28 @@ pub struct Child {
     pub catching_up: bool,
     /// The node's time at the last complete mark with equal digests; 0: none yet.
     pub complete_at_ms: i64,
+    /// The child's newest journal entry at that mark: what is held is at least as new.
+    pub complete_anchor: u64,
+    /// An operator gave up waiting for its complete mark.
+    pub released: bool,
     /// It came back with this journal, and an operator must decide.
     pub waiting: Option<Waiting>,
     /// The civil day on which its first journal was accepted, days since 1900-01-01.
     pub connected_from: Option<i32>,
+    /// The first day on which it is not expected any more: it has ended, and is not let in.
+    pub retired_from: Option<i32>,
+    /// What it lost when it went back in time and nobody has settled yet.
+    pub unsettled: Option<Unsettled>,
+}
+
+/// What a child lost counts on until an operator settles it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
+    /// It could not be told amount by amount: this node may have lacked what the child sent
+    /// last, or the child has children, whose own figures came back.
+    pub unknown: bool,
 }
 
 /// A life of a child's journal that is not the accepted one.
@@ -50,8 +70,15 @@ pub struct Child {
 pub struct Waiting {
     /// Its incarnation.
     pub incarnation: Incarnation,
-    /// It has starts of the accepted one: it was restored, it is not empty.
-    pub shares: bool,
+    /// The last entry that it and the accepted life both have. `None`: they share no start, it
+    /// came back empty.
+    pub restored_at: Option<u64>,
+    /// It has told what it had after that entry.
+    pub told: bool,
+    /// Since when it waits, milliseconds since 1970.
+    pub since_ms: i64,
+    /// The epoch of its first start.
+    pub first_epoch: Option<u64>,
 }
 
 impl Child {
@@ -71,12 +98,14 @@ impl Child {
     }
 
     /// Accepts a life of its journal; what is held of it begins anew.
-    pub fn accept(&mut self, incarnation: Incarnation) {
+    pub fn accept(&mut self, incarnation: Incarnation, first_epoch: Option<u64>) {
         *self = Self {
+            first_epoch,
             name: std::mem::take(&mut self.name),
             expected_from: self.expected_from,
             incarnation: Some(incarnation),
             connected_from: self.connected_from,
+            unsettled: self.unsettled,
             ..Self::default()
         };
     }
@@ -85,6 +114,11 @@ impl Child {
     /// held: then nothing is missing that this node ever had.
     pub fn is_snapshot(&self) -> bool {
         self.low == Watermark::ZERO && self.walk.is_none() && self.holding.digest.count > 0
+    }
+
+    /// Whether this node may lack what the child sent last, and nobody has given that up.
+    pub fn is_behind(&self) -> bool {
+        !self.released && (self.catching_up && !self.is_snapshot() || self.walk.is_some())
     }
 
     /// Asks for a walk: the copy is not what the child has.
@@ -111,9 +145,20 @@ impl From<stored::ChildHead> for Child {
             },
             catching_up: head.catching_up,
             complete_at_ms: head.complete_at_ms,
-            waiting: Incarnation::from_slice(&head.waiting)
-                .map(|incarnation| Waiting { incarnation, shares: head.waiting_shares }),
+            complete_anchor: head.complete_anchor,
+            released: head.released,
+            waiting: Incarnation::from_slice(&head.waiting).map(|incarnation| Waiting {
+                incarnation,
+                restored_at: head.waiting_restored_at,
+                told: head.waiting_told,
+                since_ms: head.waiting_since_ms,
+                first_epoch: head.waiting_first_epoch,
+            }),
+            first_epoch: head.first_epoch,
             connected_from: head.connected_from,
+            retired_from: head.retired_from,
+            unsettled: (head.unsettled_since_ms != 0)
+                .then_some(Unsettled { since_ms: head.unsettled_since_ms, unknown: head.unsettled_unknown }),
         }
     }
 }
@@ -138,8 +183,17 @@ impl From<&Child> for stored::ChildHead {
             complete_at_ms: child.complete_at_ms,
             malformed: child.holding.malformed,
             waiting: child.waiting.map(|waiting| waiting.incarnation.to_bytes().to_vec()).unwrap_or_default(),
-            waiting_shares: child.waiting.is_some_and(|waiting| waiting.shares),
+            waiting_restored_at: child.waiting.and_then(|waiting| waiting.restored_at),
+            waiting_told: child.waiting.is_some_and(|waiting| waiting.told),
+            waiting_since_ms: child.waiting.map_or(0, |waiting| waiting.since_ms),
+            waiting_first_epoch: child.waiting.and_then(|waiting| waiting.first_epoch),
+            first_epoch: child.first_epoch,
+            complete_anchor: child.complete_anchor,
+            released: child.released,
             connected_from: child.connected_from,
+            retired_from: child.retired_from,
+            unsettled_since_ms: child.unsettled.map_or(0, |unsettled| unsettled.since_ms),
+            unsettled_unknown: child.unsettled.is_some_and(|unsettled| unsettled.unknown),
         }
     }
 }

@@ -65,6 +65,9 @@ pub trait FeedSource: Send + Sync {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<RangeRead, FeedReadError>;
+    /// The own cells as they were after this entry of the journal, in the order of keys. May
+    /// take as long as opening without an index.
+    fn recount(&self, upto: u64) -> Result<Vec<FeedItem>, FeedReadError>;
     /// Changes whenever the head, the completeness or the holding may have changed.
     fn watch(&self) -> watch::Receiver<u64>;
     /// Why nothing may be pushed now (after an unclean stop, until the children have shown
@@ -123,7 +126,32 @@ pub enum ChildJob {
         /// Numbered by the accepting end, rising.
         stream: StreamId,
         /// What the parent holds, or why the child is not let in.
-        reply: oneshot::Sender<Result<ChildWelcome, Refusal>>,
+        reply: oneshot::Sender<Admission>,
+    },
+    /// A child that is held has told a part of what it had at the restored point.
+    Told {
+        /// The child.
+        child: DivisionCode,
+        /// The life of its journal that tells.
+        incarnation: Incarnation,
+        /// After this entry of it.
+        upto: u64,
+        /// Its cells.
+        items: Vec<FeedItem>,
+        /// The first and the last part.
+        place: (bool, bool),
+        /// Whether it was taken: once it is in the index.
+        reply: oneshot::Sender<bool>,
+    },
+    /// An operator's decision about a child is being written: what its open stream sends is not
+    /// taken, and it is not let in, until the decision is folded or given up.
+    Bar {
+        /// The child.
+        child: DivisionCode,
+        /// False: the decision was given up.
+        bar: bool,
+        /// Told when everything that was taken before is in the index.
+        reply: oneshot::Sender<()>,
     },
     /// A frame of an opened stream. Frames of a stream are sent in order, without waiting.
     Frame {
@@ -177,6 +205,18 @@ pub struct ChildOpening {
     pub catalogue_version: String,
     /// Its clock, milliseconds since 1970.
     pub clock_ms: i64,
+}
+
+/// What becomes of an opening.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admission {
+    /// The child may push.
+    Welcome(ChildWelcome),
+    /// It may not.
+    Refused(Refusal),
+    /// It may not: its journal went back in time. First it is to tell what it had after this
+    /// entry, so that what was lost since can be named.
+    Recount(u64, Refusal),
 }
 
 /// What the parent holds of a child.

@@ -19,10 +19,12 @@ pub enum Standing {
     Held,
     /// It is planned and never connected.
     Planned,
+    /// It has ended.
+    Retired,
 }
 
 impl Standing {
-    const ALL: [Self; 4] = [Self::Absent, Self::Connected, Self::Held, Self::Planned];
+    const ALL: [Self; 5] = [Self::Absent, Self::Connected, Self::Held, Self::Planned, Self::Retired];
 
     /// As transmitted.
     pub const fn number(self) -> u32 {
@@ -31,6 +33,7 @@ impl Standing {
             Self::Connected => 1,
             Self::Held => 2,
             Self::Planned => 3,
+            Self::Retired => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl Standing {
             Self::Connected => "connected",
             Self::Held => "held",
             Self::Planned => "planned",
+            Self::Retired => "retired",
         }
     }
 }

@@ -156,7 +156,9 @@ impl<'a> Side<'_, 'a> {
             None => Verdict::Taken { equal: None },
             Some(theirs) if theirs == holding.digest => {
                 self.child.catching_up = false;
+                self.child.released = false;
                 self.child.complete_at_ms = now_ms;
+                self.child.complete_anchor = anchor.sequence;
                 Verdict::Taken { equal: Some(true) }
             }
             Some(_) => {

@@ -9,6 +9,8 @@ use wuji_proto::{Digest, DivisionCode, Incarnation, Sequence, Watermark};
 use super::changes::{CHANGES_MAX, Changes};
 use super::exchange::{Anchor, FeedRead, FeedReadError, FeedSource, FeedStart, RangeRead};
 use super::item::FeedItem;
+use crate::catalogue::Catalogue;
+use crate::fold::recount::recount;
 use crate::index::values::OwnItem;
 use crate::index::{Index, IndexError, keys};
 use crate::journal::JournalReader;
@@ -19,13 +21,14 @@ use crate::time::NodeTime;
 pub struct StoreFeed {
     store: Arc<Store>,
     journal: JournalReader,
+    catalogue: Arc<Catalogue>,
     time: NodeTime,
 }
 
 impl StoreFeed {
-    /// Over a store and the journal it is folded from.
-    pub fn new(store: Arc<Store>, journal: JournalReader, time: NodeTime) -> Self {
-        Self { store, journal, time }
+    /// Over a store, the journal it is folded from, and the catalogue by which it is.
+    pub fn new(store: Arc<Store>, journal: JournalReader, catalogue: Arc<Catalogue>, time: NodeTime) -> Self {
+        Self { store, journal, catalogue, time }
     }
 
     /// Makes the list of changes reach back to `after` by one pass over the items; false if
@@ -176,6 +179,10 @@ impl FeedSource for StoreFeed {
         bytes_max: usize,
     ) -> Result<RangeRead, FeedReadError> {
         self.range(from, to, items_max, bytes_max).map_err(failed)
+    }
+
+    fn recount(&self, upto: u64) -> Result<Vec<FeedItem>, FeedReadError> {
+        recount(&self.journal, &self.catalogue, self.store.own, self.store.incarnation, upto).map_err(failed)
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

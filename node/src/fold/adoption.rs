@@ -7,7 +7,7 @@ use wuji_proto::stored::{CellsHeld, ChildAccepted};
 use wuji_proto::{Digest, DivisionCode, Incarnation, ItemKey, Watermark, period};
 
 use super::registry::child_code;
-use super::{FoldError, misfit};
+use super::{FoldError, misfit, settlement};
 use crate::catalogue::ADOPTED;
 use crate::feed::child::Child;
 use crate::feed::group::Group;
@@ -31,12 +31,16 @@ pub(super) fn accepted(
     let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
     child.connected_from = child.connected_from.or_else(|| Some(period::days(civil_date(at_ms))));
     match entry.mode() {
-        Mode::First => child.accept(incarnation),
+        Mode::First => child.accept(incarnation, entry.first_epoch),
         Mode::KeepHistory => {
             keep(group, code)?;
-            child.accept(incarnation);
+            child.accept(incarnation, entry.first_epoch);
         }
-        Mode::Replace => replace(group, code, &mut child, incarnation)?,
+        Mode::Replace => replace(group, code, &mut child, (incarnation, entry.first_epoch))?,
+        Mode::Restored => {
+            settlement::accepted(group, code, &mut child, at_ms, entry.unknown)?;
+            replace(group, code, &mut child, (incarnation, entry.first_epoch))?;
+        }
     }
     forget_starts(group, code)?;
     child.write(&mut group.draft, code);
@@ -71,7 +75,7 @@ fn replace(
     group: &mut Group<'_>,
     code: DivisionCode,
     child: &mut Child,
-    incarnation: Incarnation,
+    (incarnation, first_epoch): (Incarnation, Option<u64>),
 ) -> Result<(), IndexError> {
     let hasher = ItemHasher::new(code, incarnation);
     let mut digest = Digest::default();
@@ -80,7 +84,7 @@ fn replace(
             digest = digest.with(hasher.hash(item, HeldItem::value_bytes(&value)));
         }
     }
-    child.accept(incarnation);
+    child.accept(incarnation, first_epoch);
     child.holding.digest = digest;
     child.want_walk();
     Ok(())
@@ -100,15 +104,15 @@ fn forget_starts(group: &mut Group<'_>, code: DivisionCode) -> Result<(), IndexE
     Ok(())
 }
 
-/// While the index is built anew, a snapshot stands for the child's feed. An index that has
-/// taken any of that feed has the cells already.
+/// While the index follows the journal again, a snapshot stands for the child's feed: an index
+/// that is behind this entry may lack what the child had sent until then, and the child may never
+/// send it again. One that does send begins anew: items do not leave a feed.
 pub(super) fn cells_held(group: &mut Group<'_>, at: Position, entry: &CellsHeld) -> Result<(), FoldError> {
     let code = child_code(at, &entry.code)?;
     let Some(mut child) = Child::read(&group.draft, code)? else { return Ok(()) };
     let of_this_life = child.incarnation.filter(|life| life.to_bytes()[..] == entry.incarnation[..]);
-    let Some(incarnation) = of_this_life.filter(|_| child.low == Watermark::ZERO && child.walk.is_none()) else {
-        return Ok(());
-    };
+    let Some(incarnation) = of_this_life else { return Ok(()) };
+    (child.low, child.high, child.walk) = (Watermark::ZERO, Watermark::ZERO, None);
     let hasher = ItemHasher::new(code, incarnation);
     let cell =
         |cell: &wuji_proto::stored::HeldCell| FeedItem { key: cell.key.clone(), value: ItemValue::Amount(cell.amount) };

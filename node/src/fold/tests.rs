@@ -258,7 +258,7 @@ fn a_node_counts_by_a_revision_from_the_day_it_adopted_it_until_its_catalogue_dr
 fn a_replaced_machine_does_not_count_as_a_second_node_beside_its_kept_history() {
     let accepted = |life: u8, mode: Mode| {
         let (code, incarnation) = (WORKROOM.to_owned(), vec![life; 16]);
-        Event::ChildAccepted(ChildAccepted { code, incarnation, mode: mode.into() })
+        Event::ChildAccepted(ChildAccepted { code, incarnation, mode: mode.into(), ..ChildAccepted::default() })
     };
     let cell = |measure, words: &[&str], split| {
         let words = words.iter().map(|word| (*word).to_owned()).collect();

@@ -17,6 +17,9 @@
 //! | `33` | child code, item key | what counts on of a child's former life |
 //! | `31` | child code | [`ChildHead`](wuji_proto::stored::ChildHead) |
 //! | `32` | child code, start number | [`Start`](wuji_proto::stored::Start) of the child |
+//! | `34` | child code, item key | what a child that went back in time had at the restored point |
+//! | `35` | child code, item key | of `33`, what is unsettled |
+//! | `36` | child code, item key | what will be unsettled when the child's new life is accepted |
 //! | `40` | report id | [`ReportHead`](wuji_proto::stored::ReportHead) |
 //! | `41` | scope, first day, last day, report id | nothing: reports of just this scope and time |
 
@@ -37,6 +40,9 @@ const HELD: u8 = 0x30;
 const CHILD: u8 = 0x31;
 const CHILD_START: u8 = 0x32;
 const KEPT: u8 = 0x33;
+const TOLD: u8 = 0x34;
+const UNSETTLED: u8 = 0x35;
+const COMING_UNSETTLED: u8 = 0x36;
 const REPORT: u8 = 0x40;
 const REPORT_OF: u8 = 0x41;
 
@@ -212,9 +218,29 @@ pub fn parse_kept_of(key: &[u8]) -> Option<(DivisionCode, &[u8])> {
     Some((DivisionCode::from_key(*code)?, item))
 }
 
-/// The item key inside a kept cell's key.
-pub fn parse_kept(key: &[u8]) -> Option<&[u8]> {
-    (*key.first()? == KEPT).then_some(())?;
+/// What a child that went back in time told that it had at the restored point; with an empty
+/// item key the prefix of all of it.
+pub fn told(code: DivisionCode, item: &[u8]) -> Vec<u8> {
+    of_child(TOLD, code, item)
+}
+
+/// A kept cell's unsettled part; with an empty item key the prefix of all of a child's.
+pub fn unsettled(code: DivisionCode, item: &[u8]) -> Vec<u8> {
+    of_child(UNSETTLED, code, item)
+}
+
+/// What will be unsettled with the acceptance of a child's new life; as [`unsettled`].
+pub fn coming_unsettled(code: DivisionCode, item: &[u8]) -> Vec<u8> {
+    of_child(COMING_UNSETTLED, code, item)
+}
+
+fn of_child(tag: u8, code: DivisionCode, item: &[u8]) -> Vec<u8> {
+    [&[tag][..], &code.to_key(), item].concat()
+}
+
+/// The item key inside a key that begins with a child's code.
+pub fn parse_of_child(key: &[u8]) -> Option<&[u8]> {
+    matches!(*key.first()?, KEPT | TOLD | UNSETTLED | COMING_UNSETTLED).then_some(())?;
     key.get(1 + CODE_KEY_BYTES..)
 }
 

@@ -1,9 +1,8 @@
 //! Answers of the committer: made when an entry is decided, sent when it is on disk.
 
 use tokio::sync::oneshot;
-use wuji_proto::Incarnation;
 
-use super::{LedgerError, Receipt};
+use super::{Adoption, LedgerError, Receipt};
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
@@ -14,7 +13,10 @@ pub(super) enum Answer {
     Receipt(Reply<Receipt>, Result<Receipt, LedgerError>),
     ZeroReported(Reply<(u32, u64)>, Result<(u32, u64), LedgerError>),
     Registered(Reply<bool>, Result<bool, LedgerError>),
-    Adopted(Reply<(Incarnation, u64)>, Result<(Incarnation, u64), LedgerError>),
+    Adopted(Reply<Adoption>, Result<Adoption, LedgerError>),
+    Settled(Reply<u64>, Result<u64, LedgerError>),
+    Released(Reply<()>, Result<(), LedgerError>),
+    Retired(Reply<(bool, u64)>, Result<(bool, u64), LedgerError>),
     Issued(Reply<i64>, Result<i64, LedgerError>),
 }
 
@@ -27,6 +29,9 @@ impl Answer {
             Self::ZeroReported(reply, answer) => drop(reply.send(answer)),
             Self::Registered(reply, answer) => drop(reply.send(answer)),
             Self::Adopted(reply, answer) => drop(reply.send(answer)),
+            Self::Settled(reply, answer) => drop(reply.send(answer)),
+            Self::Released(reply, answer) => drop(reply.send(answer)),
+            Self::Retired(reply, answer) => drop(reply.send(answer)),
             Self::Issued(reply, answer) => drop(reply.send(answer)),
         }
     }
@@ -42,6 +47,9 @@ impl Answer {
             Self::ZeroReported(reply, answer) => Self::ZeroReported(reply, answer.and_then(|_| Err(failed()))),
             Self::Registered(reply, answer) => Self::Registered(reply, answer.and_then(|_| Err(failed()))),
             Self::Adopted(reply, answer) => Self::Adopted(reply, answer.and_then(|_| Err(failed()))),
+            Self::Settled(reply, answer) => Self::Settled(reply, answer.and_then(|_| Err(failed()))),
+            Self::Released(reply, answer) => Self::Released(reply, answer.and_then(|()| Err(failed()))),
+            Self::Retired(reply, answer) => Self::Retired(reply, answer.and_then(|_| Err(failed()))),
             Self::Issued(reply, answer) => Self::Issued(reply, answer.and_then(|_| Err(failed()))),
         }
     }

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
-use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
+use wuji_proto::{DivisionCode, RecordId, stored};
 
 use super::answer::{Answer, Reply};
 use super::pending::{Known, Pending};
-use super::{Acceptance, LedgerError, Receipt, Submission};
+use super::{Acceptance, Adoption, LedgerError, Receipt, Submission};
 use crate::fold::Committed;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
@@ -101,8 +101,39 @@ pub enum Intent {
         keep_history: bool,
         /// Who.
         actor: String,
-        /// The accepted life, and how many cells were journalled.
-        reply: Reply<(Incarnation, u64)>,
+        /// What it came to.
+        reply: Reply<Adoption>,
+    },
+    /// An operator settles what a child lost.
+    SettleChild {
+        /// The child.
+        code: DivisionCode,
+        /// It was entered again; otherwise it is given up.
+        re_entered: bool,
+        /// Who.
+        actor: String,
+        /// Amounts taken out.
+        reply: Reply<u64>,
+    },
+    /// An operator gives up waiting for a child.
+    ReleaseChild {
+        /// The child.
+        code: DivisionCode,
+        /// Who.
+        actor: String,
+        /// Done.
+        reply: Reply<()>,
+    },
+    /// A unit has ended.
+    RetireChild {
+        /// The child.
+        code: DivisionCode,
+        /// The first day on which it is not expected, days since 1900-01-01; checked.
+        from: i32,
+        /// Who.
+        actor: String,
+        /// Whether it was retired so before, and how many cells were journalled.
+        reply: Reply<(bool, u64)>,
     },
     /// A report as it is issued.
     IssueReport {
@@ -251,8 +282,29 @@ impl Committer {
             }
             Intent::AdoptChild { code, keep_history, actor, reply } => {
                 self.show_all(group).await;
+                self.bar(code, true).await;
                 let answer = self.adopt(code, keep_history, actor, group).await;
                 group.answers.push(Answer::Adopted(reply, answer));
+                self.commit(std::mem::take(group)).await;
+                self.bar(code, false).await;
+            }
+            Intent::SettleChild { code, re_entered, actor, reply } => {
+                self.show_all(group).await;
+                let answer = self.settle(code, re_entered, actor, group);
+                group.answers.push(Answer::Settled(reply, answer));
+            }
+            Intent::ReleaseChild { code, actor, reply } => {
+                self.show_all(group).await;
+                let answer = self.release(code, actor, group);
+                group.answers.push(Answer::Released(reply, answer));
+            }
+            Intent::RetireChild { code, from, actor, reply } => {
+                self.show_all(group).await;
+                self.bar(code, true).await;
+                let answer = self.retire(code, from, actor, group).await;
+                group.answers.push(Answer::Retired(reply, answer));
+                self.commit(std::mem::take(group)).await;
+                self.bar(code, false).await;
             }
             Intent::IssueReport { issued, actor, reply } => {
                 // It may be as large as a group of the smallest segments: it goes alone, so that

@@ -74,6 +74,26 @@ pub enum LedgerError {
         /// Why.
         reason: &'static str,
     },
+    /// It has yet to tell what it had.
+    #[error("{0} went back in time and has not told yet what it had then: it does so when it connects, within a minute; try again")]
+    NotTold(DivisionCode),
+    /// It has no unsettled amounts.
+    #[error("nothing of {0} is unsettled")]
+    NothingUnsettled(DivisionCode),
+    /// Nobody waits for it.
+    #[error("nothing waits for {0}: it has shown a complete mark, or was released before")]
+    NotAwaited(DivisionCode),
+    /// There is no such child.
+    #[error("{0} is not planned here: `wuji child list` shows who is")]
+    NotPlanned(DivisionCode),
+    /// A unit cannot end now.
+    #[error("{code} cannot be retired: {reason}")]
+    CannotRetire {
+        /// The child.
+        code: DivisionCode,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A name is missing or too long.
     #[error("give a unit's name of 1 to 60 characters")]
     Name,

@@ -3,6 +3,7 @@
 mod answers;
 mod children;
 mod stream;
+mod telling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,10 +24,11 @@ use crate::access::{Access, Refusals};
 use crate::api::refusal;
 use crate::config::LinkConfig;
 use crate::env::Clock;
-use crate::feed::exchange::{ChildJob, ChildOpening, ChildWelcome, Refusal, StreamId};
+use crate::feed::exchange::{Admission, ChildJob, ChildOpening, ChildWelcome, Refusal, StreamId};
 use crate::pull::{Desk, Lines, Requests};
 use crate::telemetry::Metrics;
 use stream::Incoming;
+use telling::Telling;
 
 pub use children::{ChildLink, ChildState, Children, Presence};
 
@@ -175,8 +177,15 @@ impl Federation for AcceptService {
         parts.refuse_tier(opening.code)?;
         let stream = parts.next_stream.fetch_add(1, Ordering::Relaxed);
         match parts.ask_writer(opening.clone(), stream).await? {
-            Ok(welcome) => Ok(Response::new(parts.take_in(&opening, stream, welcome, frames)?)),
-            Err(refusal) => Ok(Response::new(parts.turn_away(&opening, refusal)?)),
+            Admission::Welcome(welcome) => Ok(Response::new(parts.take_in(&opening, stream, welcome, frames)?)),
+            Admission::Refused(refusal) => Ok(Response::new(parts.turn_away(&opening, refusal)?)),
+            Admission::Recount(upto, refusal) => {
+                parts.children.turned_away(&opening, &refusal, parts.given.clock.now_ms());
+                let (answers, stream_of_answers) = mpsc::channel(ANSWERS_MAX);
+                let telling = Telling { parts: Arc::clone(parts), opening, upto, refusal };
+                tokio::spawn(telling.hear(frames, answers));
+                Ok(Response::new(ReceiverStream::new(stream_of_answers)))
+            }
         }
     }
 }
@@ -202,11 +211,7 @@ impl Parts {
         )))
     }
 
-    async fn ask_writer(
-        &self,
-        opening: ChildOpening,
-        stream: StreamId,
-    ) -> Result<Result<ChildWelcome, Refusal>, Status> {
+    async fn ask_writer(&self, opening: ChildOpening, stream: StreamId) -> Result<Admission, Status> {
         let stopping = |()| Status::unavailable("the node is stopping");
         let (reply, answer) = oneshot::channel();
         self.given.jobs.send(ChildJob::Open { opening, stream, reply }).await.map_err(|_| stopping(()))?;

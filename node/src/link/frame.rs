@@ -25,6 +25,8 @@ pub enum Malformed {
     Form(&'static str),
     #[error("a stream opens once, with its first frame")]
     Opening,
+    #[error("it tells of what it had, and was not asked")]
+    Unasked,
     #[error(
         "the other node speaks version {0} of the protocol and this one {PROTOCOL_VERSION}: bring both to one version"
     )]
@@ -76,6 +78,7 @@ pub fn child_frame(frame: v1::FeedFrame, unpacker: &mut Unpacker) -> Result<Chil
     use v1::feed_frame::Frame;
     match frame.frame.ok_or(Malformed::Kind)? {
         Frame::Opening(_) => Err(Malformed::Opening),
+        Frame::Told(_) => Err(Malformed::Unasked),
         Frame::Batch(batch) => Ok(ChildFrame::Batch {
             after: mark(batch.after, "after")?,
             upto: mark(batch.upto, "upto")?,

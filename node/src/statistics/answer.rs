@@ -99,7 +99,7 @@ pub fn answer(request: &v1::QueryRequest, figures: &Figures<'_>, asked: &Asked<'
         comparisons: labels.comparisons(&plan, totals.get(1..).unwrap_or_default()),
         totals: labels.figures(first(&totals)),
         in_transit: labels.figures(&in_transit),
-        coverage: Some(coverage(request, &plan, &directory, &reporting, &stand)),
+        coverage: Some(coverage(request, &plan, figures, &directory, &reporting, &stand)?),
         rest: if left_out.is_empty() { Vec::new() } else { labels.figures(first(&rest)) },
         left_out: left_out.len() as u64,
         adjustments,

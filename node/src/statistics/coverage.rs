@@ -7,6 +7,8 @@ use super::directory::Directory;
 use super::plan::Plan;
 use super::reporting::{Reporting, Window, Workroom};
 use super::standing::Stand;
+use super::{Figures, unsettled};
+use crate::index::IndexError;
 
 /// Units that a coverage names unless asked for more, of each kind.
 const NAMED_DEFAULT: usize = 100;
@@ -24,21 +26,24 @@ const PLANNED: &str = "planned";
 pub fn coverage(
     request: &v1::QueryRequest,
     plan: &Plan<'_>,
+    figures: &Figures<'_>,
     directory: &Directory,
     reporting: &Reporting,
     stand: &Stand,
-) -> v1::Coverage {
+) -> Result<v1::Coverage, IndexError> {
     let named = match usize::try_from(request.units_named) {
         Ok(0) => NAMED_DEFAULT,
         named => named.unwrap_or(NAMED_MAX).min(NAMED_MAX),
     };
+    let lost = unsettled::units(figures, directory, plan.scope)?;
     let workrooms = reporting.under(plan.scope);
     let mut coverage = v1::Coverage {
         absent: stand.absent().take(named).cloned().collect(),
         absent_count: stand.absent().count() as u64,
         as_of_ms: stand.as_of_ms(),
         catalogues: catalogues(stand),
-        unsettled: stand.unsettled().take(named).cloned().collect(),
+        unsettled: stand.unsettled().cloned().chain(lost).take(named).collect(),
+        unsettled_figures: unsettled::amounts(figures, plan)?,
         by_month: plan.needs_days() && workrooms.iter().any(|workroom| !workroom.by_day),
         ..v1::Coverage::default()
     };
@@ -55,7 +60,7 @@ pub fn coverage(
             }
         }
     }
-    coverage
+    Ok(coverage)
 }
 
 fn missing(workroom: &Workroom, directory: &Directory) -> v1::AbsentUnit {

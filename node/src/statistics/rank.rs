@@ -64,7 +64,7 @@ pub fn rank(request: &v1::RankRequest, figures: &Figures<'_>, asked: &Asked<'_>)
         rows: ranking.units.iter().take(limit).map(row).collect(),
         own: ranking.units.iter().find(|unit| Some(unit.code) == own).map(row),
         total: total.first().and_then(|total| total.first()).map(|total| total.figure(column.is_ratio())),
-        coverage: Some(coverage(&question, &plan, &directory, &reporting, &stand)),
+        coverage: Some(coverage(&question, &plan, figures, &directory, &reporting, &stand)?),
     })
 }
 

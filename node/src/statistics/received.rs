@@ -90,7 +90,7 @@ fn stamps(draft: &Draft<'_>, code: DivisionCode, first: i32, last: i32) -> Resul
 }
 
 fn cell(key: &[u8]) -> Option<CellKey> {
-    let item = keys::parse_held(key).or_else(|| keys::parse_kept(key))?;
+    let item = keys::parse_held(key).or_else(|| keys::parse_of_child(key))?;
     match ItemKey::from_bytes(item) {
         Ok(ItemKey::Cell(cell)) => Some(cell),
         _ => None,

@@ -163,7 +163,7 @@ fn held_days(
     }
     if source == CellSource::ChildDays {
         let (from, to) = (keys::kept(unit, &first), keys::kept(unit, &end));
-        index.scan(&from, Some(&to), &mut |key, value| add(keys::parse_kept(key), value))?;
+        index.scan(&from, Some(&to), &mut |key, value| add(keys::parse_of_child(key), value))?;
     }
     Ok(())
 }

@@ -136,7 +136,7 @@ pub fn stand(
     let draft = Draft::new(figures.index);
     for code in directory.children(figures.own) {
         let concerned = directory.lies_under(*code, scope) || directory.lies_under(scope, *code);
-        if let Some(child) = Child::read(&draft, *code)?.filter(|_| concerned) {
+        if let Some(child) = Child::read(&draft, *code)?.filter(|child| concerned && child.retired_from.is_none()) {
             summary.add_child(*code, &child, directory, standings.absence(*code));
         }
     }
@@ -151,6 +151,9 @@ impl Summary {
     }
 
     fn add_deeper(&mut self, unit: DivisionCode, own: DivisionCode, directory: &Directory, standings: &dyn Standings) {
+        if directory.get(unit).is_some_and(|entry| entry.retired) {
+            return; // it has ended
+        }
         let version = directory.get(unit).map(|entry| entry.catalogue_version.clone()).unwrap_or_default();
         *self.catalogues.entry(version).or_default() += 1;
         if unit == own || directory.parent(unit) == Some(own) {

@@ -11,12 +11,15 @@ use super::stamps::Stamps;
 use super::{Wish, Wishes};
 use crate::catalogue::Reporting;
 use crate::feed::child::{Child, Waiting};
-use crate::feed::exchange::{ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId};
+use crate::feed::exchange::{
+    Admission, ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId,
+};
 use crate::feed::group::Group;
 use crate::feed::heard::Heard;
 use crate::feed::intake::{self, Resent, Verdict};
-use crate::feed::item::ItemHasher;
+use crate::feed::item::{FeedItem, ItemHasher};
 use crate::index::draft::Draft;
+use crate::index::values::HeldItem;
 use crate::index::{IndexError, keys};
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -30,7 +33,8 @@ pub fn weight(job: &ChildJob) -> usize {
 pub fn items(job: &ChildJob) -> u64 {
     match job {
         ChildJob::Frame { frame: ChildFrame::Batch { items, .. }, .. }
-        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. } => items.len() as u64,
+        | ChildJob::Frame { frame: ChildFrame::Range { items: Some(items), .. }, .. }
+        | ChildJob::Told { items, .. } => items.len() as u64,
         _ => 0,
     }
 }
@@ -38,7 +42,11 @@ pub fn items(job: &ChildJob) -> u64 {
 /// An answer that waits until its batch is in the index.
 pub enum Answer {
     /// To an opening.
-    Opened(oneshot::Sender<Result<ChildWelcome, Refusal>>, Result<ChildWelcome, Refusal>),
+    Opened(oneshot::Sender<Admission>, Admission),
+    /// To a part of what a held child tells: whether it was taken.
+    Told(oneshot::Sender<bool>, bool),
+    /// To a decision: what was taken of the child before is in the index.
+    Barred(oneshot::Sender<()>),
     /// To an auditor: a range that was asked for again has come.
     Resent(oneshot::Sender<()>),
     /// To an auditor: so many differences were put right.
@@ -52,7 +60,8 @@ impl Answer {
     pub fn send(self) {
         match self {
             Self::Opened(reply, answer) => drop(reply.send(answer)),
-            Self::Resent(done) => drop(done.send(())),
+            Self::Told(reply, taken) => drop(reply.send(taken)),
+            Self::Resent(done) | Self::Barred(done) => drop(done.send(())),
             Self::Mended(reply, mended) => drop(reply.send(mended)),
             Self::Frame(reply, outcome) => drop(reply.send(outcome)),
         }
@@ -68,6 +77,8 @@ pub struct Children {
     /// Journals whose children were held since the start, with what was held of them journalled.
     held: BTreeMap<DivisionCode, Incarnation>,
     catching_up: BTreeSet<DivisionCode>,
+    /// Children about which a decision is being written.
+    barred: BTreeSet<DivisionCode>,
     applied: BTreeMap<DivisionCode, Watermark>,
     safe: BTreeMap<DivisionCode, Watermark>,
     /// Children whose walk is under way on their present stream.
@@ -103,9 +114,9 @@ impl Children {
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         let (streams, hashers, held, resending) = Default::default();
-        let (walking, heard) = (BTreeSet::new(), Arc::default());
+        let (walking, barred, heard) = Default::default();
         let (stamps, applied) = (Stamps::new(reporting, safe.keys().copied()), safe.clone());
-        Ok(Self { wishes, streams, hashers, held, catching_up, applied, safe, walking, resending, heard, stamps })
+        Ok(Self { wishes, streams, hashers, held, catching_up, barred, applied, safe, walking, resending, heard, stamps })
     }
 
     /// What the children tell of the units below them.
@@ -128,10 +139,12 @@ impl Children {
         self.catching_up.extend(marked);
     }
 
-    /// Another life of these is accepted: nobody waits for the former one's complete mark.
-    pub fn accepted(&mut self, codes: &[DivisionCode]) {
+    /// An operator has decided about these: nobody waits for the complete mark of a life that is
+    /// over or released.
+    pub fn decided(&mut self, codes: &[DivisionCode]) {
         for code in codes {
             self.catching_up.remove(code);
+            self.barred.remove(code);
         }
     }
 
@@ -160,7 +173,7 @@ impl Children {
         answers: &mut Vec<Answer>,
     ) -> Result<(), IndexError> {
         match job {
-            ChildJob::Open { opening, stream, reply } => self.open(opening, stream, reply, group, answers)?,
+            ChildJob::Open { opening, stream, reply } => self.open(opening, stream, reply, group, time, answers)?,
             ChildJob::Frame { child, stream, frame, reply } => {
                 let outcome = self.frame(child, stream, frame, group, time, answers)?;
                 answers.push(Answer::Frame(reply, outcome));
@@ -176,6 +189,19 @@ impl Children {
                 // Who asked may have gone.
                 let _ = reply.send(stream);
             }
+            ChildJob::Told { child, incarnation, upto, items, place, reply } => {
+                let taken = tell(group, child, (incarnation, upto), &items, place)?;
+                answers.push(Answer::Told(reply, taken));
+            }
+            ChildJob::Bar { child, bar, reply } => {
+                if bar {
+                    self.ended(child);
+                    self.barred.insert(child);
+                } else {
+                    self.barred.remove(&child);
+                }
+                answers.push(Answer::Barred(reply));
+            }
             ChildJob::Closed { child, stream } => {
                 if self.streams.get(&child) == Some(&stream) {
                     self.ended(child);
@@ -189,29 +215,37 @@ impl Children {
         &mut self,
         opening: ChildOpening,
         stream: StreamId,
-        reply: oneshot::Sender<Result<ChildWelcome, Refusal>>,
+        reply: oneshot::Sender<Admission>,
         group: &mut Group<'_>,
+        time: &NodeTime,
         answers: &mut Vec<Answer>,
     ) -> Result<(), IndexError> {
-        let code = opening.code;
-        let refuse = |reason: String, held| Err(Refusal { reason, held });
+        let (code, own) = (opening.code, group.own);
+        let refuse = |reason: String, held| Admission::Refused(Refusal { reason, held });
         let answer = match Child::read(&group.draft, code)? {
             None => refuse(
-                format!("{code} is not planned at {}: its operator runs `wuji child register {code}` there", group.own),
+                format!("{code} is not planned at {own}: its operator runs `wuji child register {code}` there"),
                 true,
             ),
+            Some(child) if child.retired_from.is_some() => refuse(
+                format!("{code} was retired at {own}, and its figures are kept: `wuji child register {code}` there takes it in again"),
+                true,
+            ),
+            Some(_) if self.barred.contains(&code) => {
+                refuse(format!("a decision about {code} is being written at {own}: try again"), false)
+            }
             Some(child) => match child.incarnation {
                 None => {
                     (self.wishes)(Wish::Accept(code, Box::new(ChildJob::Open { opening, stream, reply })));
                     return Ok(());
                 }
-                Some(known) if known != opening.incarnation => refuse(self.hold(group, child, known, &opening)?, true),
+                Some(known) if known != opening.incarnation => self.hold(group, child, known, &opening, time)?,
                 Some(known) => {
                     self.ended(code);
                     self.streams.insert(code, stream);
                     self.hashers.insert(code, (known, ItemHasher::new(code, known)));
                     store_starts(group, &opening)?;
-                    Ok(ChildWelcome {
+                    Admission::Welcome(ChildWelcome {
                         low: child.low,
                         high: child.high,
                         walk: child.walk.map(|walk| (walk.next_key, walk.began)),
@@ -225,34 +259,38 @@ impl Children {
     }
 
     /// Another journal than the accepted one: what is held of the child is journalled, since
-    /// it may never be sent again, and an operator decides.
+    /// it may never be sent again, and an operator decides. One that went back in time tells
+    /// what it had at the restored point first.
     fn hold(
         &mut self,
         group: &mut Group<'_>,
         mut child: Child,
         known: Incarnation,
         opening: &ChildOpening,
-    ) -> Result<String, IndexError> {
-        let (code, own) = (opening.code, group.own);
-        let shares = shares_starts(group, opening)?;
-        let waiting = Some(Waiting { incarnation: opening.incarnation, shares });
+        time: &NodeTime,
+    ) -> Result<Admission, IndexError> {
+        let code = opening.code;
+        let restored_at = restored_point(group, &child, opening)?;
+        let same = child.waiting.filter(|it| it.incarnation == opening.incarnation && it.restored_at == restored_at);
+        let waiting = same.unwrap_or(Waiting {
+            incarnation: opening.incarnation,
+            restored_at,
+            told: false,
+            since_ms: time.now_ms(),
+            first_epoch: first_epoch(opening),
+        });
         if self.held.get(&code) != Some(&opening.incarnation) && (self.wishes)(Wish::Hold(code)) {
             self.held.insert(code, opening.incarnation);
         }
-        if child.waiting != waiting {
-            child.waiting = waiting;
+        if child.waiting != Some(waiting) {
+            child.waiting = Some(waiting);
             child.write(&mut group.draft, code);
         }
-        let choice = if shares || code.tier().has_children() {
-            "--replace (what it has replaces what is held)"
-        } else {
-            "--keep-history (it came back empty, and goes on) or --replace (what it has replaces what is held)"
-        };
-        Ok(format!(
-            "{code} comes with another journal ({}) than the one accepted ({known}): was it replaced or restored? \
-             Nothing is taken from it until an operator of {own} decides: wuji child adopt {code} -c {own} {choice}",
-            opening.incarnation
-        ))
+        let refusal = Refusal { reason: held_reason(group.own, code, known, &waiting), held: true };
+        Ok(match restored_at {
+            Some(upto @ 1..) if !waiting.told && !code.tier().has_children() => Admission::Recount(upto, refusal),
+            _ => Admission::Refused(refusal),
+        })
     }
 
     fn frame(
@@ -348,14 +386,66 @@ struct Resending {
     done: oneshot::Sender<()>,
 }
 
-/// Marks every child that ever connected as catching up.
+/// Why a child is held, and what to do.
+fn held_reason(own: DivisionCode, code: DivisionCode, known: Incarnation, waiting: &Waiting) -> String {
+    let other = format!("{code} comes with another journal ({}) than the one accepted ({known})", waiting.incarnation);
+    let (why, choice) = match waiting.restored_at {
+        Some(at) => (
+            format!("it went back in time, to its entry {at}; what it had sent since will count on, unsettled"),
+            "--replace",
+        ),
+        None if code.tier().has_children() => {
+            ("was it replaced?".to_owned(), "--replace (what it has replaces what is held)")
+        }
+        None => (
+            "was it replaced?".to_owned(),
+            "--keep-history (it came back empty, and goes on) or --replace (what it has replaces what is held)",
+        ),
+    };
+    format!(
+        "{other}: {why}. Nothing is taken from it until an operator of {own} decides: wuji child adopt {code} -c {own} \
+         {choice}"
+    )
+}
+
+/// A part of what a child that went back in time had at the restored point. False: it is not
+/// the one that waits.
+fn tell(
+    group: &mut Group<'_>,
+    code: DivisionCode,
+    life: (Incarnation, u64),
+    items: &[FeedItem],
+    (first, last): (bool, bool),
+) -> Result<bool, IndexError> {
+    let child = Child::read(&group.draft, code)?;
+    let waits = |waiting: &Waiting| (Some(waiting.incarnation), waiting.restored_at) == (Some(life.0), Some(life.1));
+    let Some((mut child, waiting)) = child.and_then(|child| Some((child.waiting.filter(waits)?, child))).map(|(w, c)| (c, w))
+    else {
+        return Ok(false);
+    };
+    let prefix = keys::told(code, &[]);
+    if first {
+        for (key, _) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+            group.draft.remove(key);
+        }
+    }
+    for item in items {
+        group.draft.put(keys::told(code, &item.key), HeldItem { aside: false, value: item.value.clone() }.to_bytes());
+    }
+    child.waiting = Some(Waiting { told: last, ..waiting });
+    child.write(&mut group.draft, code);
+    Ok(true)
+}
+
+/// Marks every child that ever connected, and has not ended, as catching up.
 pub fn mark_catching_up(group: &mut Group<'_>) -> Result<Vec<DivisionCode>, IndexError> {
     let prefix = keys::children();
     let mut marked = Vec::new();
     for (key, value) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
         let mut child = Child::from_bytes(&value)?;
-        if let Some(code) = keys::parse_child(&key).filter(|_| child.incarnation.is_some()) {
-            child.catching_up = true;
+        let live = child.incarnation.is_some() && child.retired_from.is_none();
+        if let Some(code) = keys::parse_child(&key).filter(|_| live) {
+            (child.catching_up, child.released) = (true, false);
             child.write(&mut group.draft, code);
             marked.push(code);
         }
@@ -363,16 +453,27 @@ pub fn mark_catching_up(group: &mut Group<'_>) -> Result<Vec<DivisionCode>, Inde
     Ok(marked)
 }
 
-/// Whether the child has a start that the accepted life had: then it has entries of it too.
-fn shares_starts(group: &Group<'_>, opening: &ChildOpening) -> Result<bool, IndexError> {
+/// The last entry of a child's journal that the accepted life of it had too: the one before
+/// its first start that this node does not know; 0 where this node has lost what it knew of the
+/// starts. `None`: they have no start in common.
+fn restored_point(group: &Group<'_>, child: &Child, opening: &ChildOpening) -> Result<Option<u64>, IndexError> {
+    let mut shares = false;
     for start in &opening.starts {
-        let known: Option<stored::Start> =
-            group.draft.message("a child's start", &keys::child_start(opening.code, start.number))?;
+        let key = keys::child_start(opening.code, start.number);
+        let known: Option<stored::Start> = group.draft.message("a child's start", &key)?;
         if known.is_some_and(|known| known.epoch == start.epoch) {
-            return Ok(true);
+            shares = true;
+        } else if shares {
+            return Ok(Some(start.sequence.saturating_sub(1)));
         }
     }
-    Ok(false)
+    let first = first_epoch(opening);
+    Ok((first.is_some() && first == child.first_epoch).then_some(0))
+}
+
+/// The epoch of the first start that a child tells of.
+pub fn first_epoch(opening: &ChildOpening) -> Option<u64> {
+    opening.starts.first().map(|start| start.epoch)
 }
 
 /// Keeps the child's starts: a restored child is recognised by them.

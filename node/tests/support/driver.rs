@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
-use wuji_node::feed::exchange::{ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome};
+use wuji_node::feed::exchange::{
+    Admission, ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome, Refusal,
+};
 use wuji_proto::{Incarnation, Watermark};
 
 /// Small batches and ranges: more places to be cut at.
@@ -97,11 +99,15 @@ impl Driver {
         let opening = opening(feed, feed.incarnation());
         assert!(jobs.send(ChildJob::Open { opening, stream, reply }).await.is_ok());
         let welcome = match answer.await.unwrap() {
-            Ok(welcome) => welcome,
-            Err(refusal) => {
-                assert!(refusal.held, "{}", refusal.reason);
-                self.held = Some(refusal.reason);
-                return false;
+            Admission::Welcome(welcome) => welcome,
+            Admission::Refused(refusal) => return self.refused(refusal),
+            Admission::Recount(upto, refusal) => {
+                let (reply, taken) = oneshot::channel();
+                let (child, incarnation) = (feed.code(), feed.incarnation());
+                let (items, place) = (feed.recount(upto).unwrap(), (true, true));
+                assert!(jobs.send(ChildJob::Told { child, incarnation, upto, items, place, reply }).await.is_ok());
+                assert!(taken.await.unwrap(), "what it tells is what was asked");
+                return self.refused(refusal);
             }
         };
         assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
@@ -113,6 +119,12 @@ impl Driver {
         };
         (self.stream, self.shown) = (Some(stream), None);
         true
+    }
+
+    fn refused(&mut self, refusal: Refusal) -> bool {
+        assert!(refusal.held, "{}", refusal.reason);
+        self.held = Some(refusal.reason);
+        false
     }
 
     async fn range(

@@ -413,7 +413,7 @@ impl Federation {
     /// An operator of a node's parent decides about it.
     pub async fn adopt(&self, node: usize, keep_history: bool) -> Result<u64, wuji_node::ledger::LedgerError> {
         let ledgers = self.state(TREE[node].1.unwrap()).ledgers.clone();
-        ledgers.adopt_child(self.units[node].options.code, keep_history, "test").await.map(|(_, cells)| cells)
+        ledgers.adopt_child(self.units[node].options.code, keep_history, "test").await.map(|adopted| adopted.cells)
     }
 
     /// Why a node's parent holds it.

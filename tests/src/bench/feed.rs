@@ -117,8 +117,8 @@ impl<'c> Feeds<'c> {
                 name: unit.name.clone(),
                 parent: unit.parent.map(|parent| parent.to_string()).unwrap_or_default(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                planned: false,
                 catalogue_version: self.catalogue.version().to_owned(),
+                ..v1::UnitEntry::default()
             }),
         };
         self.tree.subtree(city).map(entry).collect()

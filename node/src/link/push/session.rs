@@ -14,6 +14,7 @@ use wuji_proto::v1::feed_ack::Ack;
 use wuji_proto::v1::feed_frame::Frame;
 use wuji_proto::{DivisionCode, Watermark, v1};
 
+use super::super::payload::Packer;
 use super::super::{
     HEARD_UNITS_MAX, MESSAGE_BYTES_MAX, OPENING_STARTS_MAX, PROTOCOL_VERSION, WINDOW_FRAMES_MAX, frame,
 };
@@ -29,6 +30,9 @@ const WELCOME_MAX: Duration = Duration::from_mins(1);
 
 /// The largest answer, in bytes.
 const ACK_BYTES_MAX: usize = 16 << 10;
+
+/// Cells in a part of what is told of the past: within a payload's limit, whatever their keys.
+const TOLD_PART_ITEMS: usize = 2_048;
 
 /// One connection: from dialling to its end.
 pub async fn run(parts: &PushParts, status: &PushStatus, answerer: Option<&Arc<dyn Answerer>>) -> End {
@@ -81,6 +85,7 @@ impl<'a> Session<'a> {
         let welcome = match first.and_then(|ack| ack.ack) {
             Some(Ack::Welcome(welcome)) => welcome,
             Some(Ack::Close(close)) => return Err(closed(close)),
+            Some(Ack::Recount(recount)) => return Err(tell(parts, &frames, acks, recount.upto).await),
             _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
         };
         let cursor = welcomed_at(parts, status, welcome)?;
@@ -177,7 +182,7 @@ impl<'a> Session<'a> {
                 let (from, to) = frame::resend(range).map_err(|error| End::Lost(error.to_string()))?;
                 self.cursor.resend(from, to).map_err(wrong)
             }
-            Some(Some(Ack::Welcome(_)) | None) => {
+            Some(Some(Ack::Welcome(_) | Ack::Recount(_)) | None) => {
                 Err(End::Lost("the parent sent an answer of no known kind".to_owned()))
             }
         }
@@ -214,6 +219,35 @@ fn answer(parts: &PushParts, answerer: &Arc<dyn Answerer>, channel: Channel) -> 
     let mut task = JoinSet::new();
     task.spawn(Answering { own, answerer: Arc::clone(answerer), metrics }.run(channel, retry));
     task
+}
+
+/// The parent holds this node, whose journal went back in time, and asks what it had then. How
+/// the stream ended.
+async fn tell(
+    parts: &PushParts,
+    frames: &mpsc::Sender<v1::FeedFrame>,
+    mut acks: Streaming<v1::FeedAck>,
+    upto: u64,
+) -> End {
+    tracing::info!(parent = %parts.parent, upto, "the parent asks what this node had after that entry");
+    let items = match parts.source.recount(upto) {
+        Ok(items) => items,
+        Err(error) => return End::Lost(error.to_string()),
+    };
+    let (mut packer, mut items, mut last) = (Packer::new(), items.into_iter().peekable(), false);
+    while !last {
+        let part: Vec<_> = items.by_ref().take(TOLD_PART_ITEMS).collect();
+        last = items.peek().is_none();
+        let told = v1::Told { payload: Some(packer.pack(part)), last };
+        if frames.send(v1::FeedFrame { frame: Some(Frame::Told(told)) }).await.is_err() {
+            break;
+        }
+    }
+    match acks.message().await {
+        Ok(Some(v1::FeedAck { ack: Some(Ack::Close(close)) })) => closed(close),
+        Ok(_) => gone(),
+        Err(status) => refused(&status),
+    }
 }
 
 fn opening(parts: &PushParts) -> v1::FeedFrame {

@@ -202,6 +202,10 @@ impl FeedSource for FakeFeed {
         })
     }
 
+    fn recount(&self, _: u64) -> Result<Vec<FeedItem>, FeedReadError> {
+        Err(FeedReadError("this feed has no journal".to_owned()))
+    }
+
     fn watch(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use wuji_proto::{DivisionCode, Watermark};
 
 use super::feed::digest_of;
-use crate::feed::exchange::{Anchor, ChildFrame, ChildJob, ChildWelcome, FrameOutcome, Refusal, StreamId};
+use crate::feed::exchange::{Admission, Anchor, ChildFrame, ChildJob, ChildWelcome, FrameOutcome, Refusal, StreamId};
 use crate::feed::item::{FeedItem, ItemValue};
 
 #[derive(Clone, Default)]
@@ -111,9 +111,9 @@ impl FakeWriter {
                     || {
                         held.stream = stream;
                         let Held { low, high, walk, anchor, .. } = held.clone();
-                        Ok(ChildWelcome { low, high, walk, anchor })
+                        Admission::Welcome(ChildWelcome { low, high, walk, anchor })
                     },
-                    Err,
+                    Admission::Refused,
                 );
                 let _ = reply.send(answer);
                 None
@@ -131,6 +131,7 @@ impl FakeWriter {
                 told.resent.push(done);
                 None
             }
+            ChildJob::Told { .. } | ChildJob::Bar { .. } => panic!("nobody decides about a child here"),
             ChildJob::Closed { .. } => {
                 told.log.push("closed".to_owned());
                 None
