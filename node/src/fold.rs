@@ -15,8 +15,8 @@ pub mod backup;
 pub mod conditions;
 pub mod days;
 pub mod received;
-pub mod recount;
 pub mod record;
+pub mod recount;
 pub mod registry;
 pub mod report;
 pub mod revisions;
@@ -103,12 +103,16 @@ impl<'c> Fold<'c> {
                 group.draft.put(keys::start(started.number), prost::Message::encode_to_vec(&start));
                 Ok(())
             }
+            Event::RollbackSeen(seen) => {
+                group.draft.put(keys::went_back(), prost::Message::encode_to_vec(seen));
+                Ok(())
+            }
+            Event::LossAccepted(_) | Event::Restored(_) => {
+                group.draft.remove(keys::went_back());
+                Ok(())
+            }
             // These say something of the journal; and cells that are held now are in the index.
-            Event::Created(_)
-            | Event::Stopped(_)
-            | Event::LossAccepted(_)
-            | Event::Restored(_)
-            | Event::CellsHeld(_) => Ok(()),
+            Event::Created(_) | Event::Stopped(_) | Event::CellsHeld(_) => Ok(()),
         }
     }
 

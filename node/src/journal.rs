@@ -82,6 +82,8 @@ pub struct OpenOptions {
     pub segment_bytes: u64,
     /// How far the index had applied the journal, if there is an index.
     pub index_mark: Option<IndexMark>,
+    /// An entry that the parent has seen and that this journal was found not to hold.
+    pub went_back: Option<u64>,
     /// Go on although acknowledged entries are gone: with an entry that says so, and a new
     /// incarnation.
     pub accept_loss: bool,
@@ -94,7 +96,15 @@ impl OpenOptions {
     /// For a unit, with the usual segments and no proof from an index.
     pub fn new(code: DivisionCode, version: &str) -> Self {
         let version = version.to_owned();
-        Self { code, version, segment_bytes: SEGMENT_BYTES, index_mark: None, accept_loss: false, restored: None }
+        Self {
+            code,
+            version,
+            segment_bytes: SEGMENT_BYTES,
+            index_mark: None,
+            went_back: None,
+            accept_loss: false,
+            restored: None,
+        }
     }
 }
 
@@ -213,6 +223,7 @@ fn recover(
     let mut tail = judge(&shared, newest)?;
     let last = last_entry(&shared, headers, &tail)?;
     let loss = accepted(find_loss(&shared, headers, &mut tail, options.index_mark)?, options)?;
+    let loss = loss.or_else(|| went_back(&shared, &tail, options));
     let keep_rest = loss.is_some();
     tail.settle(&shared, keep_rest)?;
 
@@ -262,6 +273,15 @@ fn accepted(loss: Option<Loss>, options: &OpenOptions) -> Result<Option<Loss>, J
         Some(loss) if !options.accept_loss => Err(loss.error),
         loss => Ok(loss),
     }
+}
+
+/// What the parent has seen of a newer image of this disk. It is a loss only once an operator has
+/// accepted it: until then the newer image may still be put back.
+fn went_back(shared: &Shared, tail: &Tail, options: &OpenOptions) -> Option<Loss> {
+    let acknowledged = options.went_back.filter(|_| options.accept_loss)?;
+    let (file, found) = (shared.path(tail.header.id), tail.end.sequence - 1);
+    let proof = format!("the parent has seen entry {acknowledged}, which this journal does not hold");
+    Some(Loss { acknowledged, error: JournalError::Lost { file, found, acknowledged, proof } })
 }
 
 /// Writes the entry that begins the journal, and the one that begins another life of it.

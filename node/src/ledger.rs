@@ -4,7 +4,8 @@
 //! journal has it on disk, never before.
 //!
 //! * [`committer`]: the one place that decides what depends on state, in journal order.
-//! * [`children`]: decisions about children: planned, accepted, adopted.
+//!   [`intent`]: what is put to it.
+//! * [`children`]: decisions about children: planned, accepted, settled, released, retired.
 //! * [`reporting`]: days: zero reports of the unit, and days of its children that are received.
 //! * [`pending`]: what is decided but not yet in the index.
 //! * `answer`: what callers are told, once it is on disk. [`error`]: why something is refused.
@@ -14,6 +15,7 @@ mod answer;
 pub mod children;
 pub mod committer;
 pub mod error;
+pub mod intent;
 pub mod list;
 pub mod pending;
 pub mod read;
@@ -26,12 +28,12 @@ use tokio::sync::{mpsc, oneshot};
 use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
 
 use crate::catalogue::{Catalogue, CheckedRecord, Values};
-use crate::feed::exchange::ChildJob;
+use crate::feed::exchange::{Anchor, ChildJob};
 use crate::journal::JournalReader;
 use crate::store::Store;
 use crate::time::NodeTime;
-use committer::Intent;
 pub use error::LedgerError;
+use intent::Intent;
 
 /// The longest reason for voiding, in characters.
 pub const REASON_CHARACTERS_MAX: usize = 200;
@@ -246,6 +248,14 @@ impl Ledgers {
     pub async fn retire_child(&self, code: DivisionCode, from: i32, actor: &str) -> Result<(bool, u64), LedgerError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Intent::RetireChild { code, from, actor: actor.to_owned(), reply }, answer).await?
+    }
+
+    /// The parent has seen an entry that the journal does not hold. Not waited for: it says so at
+    /// every connection.
+    pub fn went_back(&self, anchor: Anchor) {
+        if self.intents.try_send(Intent::WentBack(anchor)).is_err() {
+            tracing::debug!("the committer is busy: that the journal went back is noted later");
+        }
     }
 
     /// Journals a report as it is issued. When, in milliseconds since 1970.

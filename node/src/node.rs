@@ -205,7 +205,7 @@ impl Node {
                 (None, status, desk)
             }
             Some((parent, dial)) => {
-                let heard = status(None);
+                let (heard, ledgers) = (status(None), state.ledgers.clone());
                 let link = PushLink::new(PushParts {
                     source: state.feed(),
                     parent,
@@ -217,6 +217,7 @@ impl Node {
                     version: VERSION.to_owned(),
                     catalogue_version: state.catalogue.version().to_owned(),
                     heard: Box::new(move || heard.heard_units()),
+                    went_back: Box::new(move |anchor| ledgers.went_back(anchor)),
                 });
                 let above: Arc<PushStatus> = link.status();
                 let status = status(Some(Arc::clone(&above)));

@@ -2,10 +2,12 @@
 //! batches, many at a time, and lets readers see each batch whole.
 //!
 //! * [`children`]: who may send, on which stream; what a frame came to.
+//! * [`held`]: those that come with another journal.
 //! * [`stamps`]: days of the children that are received, to be journalled.
 //! * [`hold`]: after an unclean stop nothing goes upward until the children are heard.
 
 pub mod children;
+pub mod held;
 pub mod hold;
 pub mod stamps;
 

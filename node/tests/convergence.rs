@@ -8,6 +8,8 @@
 mod audit;
 #[path = "convergence/snapshot.rs"]
 mod snapshot;
+#[path = "convergence/coming_back.rs"]
+mod coming_back;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 

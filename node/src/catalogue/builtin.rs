@@ -26,7 +26,14 @@ pub(super) fn measures(ledgers: &[String]) -> Vec<(Measure, At)> {
         builtin("received", RECEIVED, Flow, "天", ("收到报送天数", "Unit-days received"), received),
         builtin("received.months", RECEIVED_MONTHS, Flow, "个", ("有报送的月份", "Unit-months received"), Vec::new()),
         builtin("adopted", ADOPTED, Stock, "个", ("采用新版指标的单位", "Nodes by revision"), split(&["revision"], 0)),
-        builtin("unsettled", UNSETTLED, Stock, "个", ("数据待核单位", "Units with unsettled amounts"), split(&["known"], 2)),
+        builtin(
+            "unsettled",
+            UNSETTLED,
+            Stock,
+            "个",
+            ("数据待核单位", "Units with unsettled amounts"),
+            split(&["known"], 2),
+        ),
     ]
     .into_iter()
     .map(|measure| (measure, At { file: "built-in".into(), line: 0 }))

@@ -23,7 +23,8 @@ pub(super) fn registered(group: &mut Group<'_>, at: Position, entry: &ChildRegis
         }
     }
     expect(group, code, entry.expected_from, 1)?;
-    let mut child = Child { name: entry.name.clone(), expected_from: entry.expected_from, ..former.unwrap_or_default() };
+    let mut child =
+        Child { name: entry.name.clone(), expected_from: entry.expected_from, ..former.unwrap_or_default() };
     if child.retired_from.take().is_some() {
         // It goes on, from where it was.
         child.want_walk();

@@ -5,6 +5,7 @@
 //! | `00` | | [`IndexHead`](wuji_proto::stored::IndexHead) |
 //! | `01` | | [`FoldedMeasures`](wuji_proto::stored::FoldedMeasures) |
 //! | `02` | start number | [`FoldedStart`](wuji_proto::stored::FoldedStart) of the own feed |
+//! | `03` | | [`RollbackSeen`](wuji_proto::stored::RollbackSeen): this life cannot be continued |
 //! | `10` | ledger, 0, record id | [`RecordHead`](wuji_proto::stored::RecordHead) |
 //! | `11` | ledger, 0, unique key | the id of the live record that has it |
 //! | `12` | day | how many live records have this event date |
@@ -28,6 +29,7 @@ use wuji_proto::{CODE_KEY_BYTES, DivisionCode, RecordId, ReportId};
 const HEAD: u8 = 0x00;
 const MEASURES: u8 = 0x01;
 const START: u8 = 0x02;
+const WENT_BACK: u8 = 0x03;
 const RECORD: u8 = 0x10;
 const UNIQUE: u8 = 0x11;
 const DAY: u8 = 0x12;
@@ -84,6 +86,11 @@ pub fn start(number: u32) -> Vec<u8> {
 /// The prefix of the own feed's starts.
 pub fn starts() -> Vec<u8> {
     vec![START]
+}
+
+/// That the parent has seen an entry which the journal does not hold.
+pub fn went_back() -> Vec<u8> {
+    vec![WENT_BACK]
 }
 
 /// A record.

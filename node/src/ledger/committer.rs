@@ -5,15 +5,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
-use wuji_proto::{DivisionCode, RecordId, stored};
+use wuji_proto::{RecordId, stored};
 
-use super::answer::{Answer, Reply};
+use super::answer::Answer;
+use super::intent::Intent;
 use super::pending::{Known, Pending};
-use super::{Acceptance, Adoption, LedgerError, Receipt, Submission};
+use super::{Acceptance, LedgerError, Receipt, Submission};
+use crate::feed::exchange::Anchor;
 use crate::fold::Committed;
+use crate::index::keys;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -25,137 +28,6 @@ pub const INTENTS_MAX: usize = 1_024;
 
 /// Entries that one group takes at most, but for its last intent.
 const GROUP_ENTRIES_MAX: usize = 2_048;
-
-/// What callers want written.
-pub enum Intent {
-    /// New records.
-    Submit {
-        /// In order.
-        submissions: Vec<Submission>,
-        /// Who.
-        actor: String,
-        /// One answer each.
-        reply: oneshot::Sender<Vec<Result<Receipt, LedgerError>>>,
-    },
-    /// New values of a record.
-    Amend {
-        /// The values.
-        amended: Box<Submission>,
-        /// The revision that the writer saw.
-        base_revision: u32,
-        /// Who.
-        actor: String,
-        /// The answer.
-        reply: Reply<Receipt>,
-    },
-    /// A record counts no more.
-    Void {
-        /// The ledger.
-        ledger: String,
-        /// The record.
-        id: RecordId,
-        /// The revision that the writer saw.
-        base_revision: u32,
-        /// Why.
-        reason: String,
-        /// Who.
-        actor: String,
-        /// The answer.
-        reply: Reply<Receipt>,
-    },
-    /// Days without anything to enter.
-    ZeroReport {
-        /// Days since 1900-01-01, inclusive; checked.
-        from: i32,
-        /// As `from`.
-        to: i32,
-        /// Who.
-        actor: String,
-        /// Days that are newly reported, and the entry's sequence.
-        reply: Reply<(u32, u64)>,
-    },
-    /// Days of children that are received.
-    StampDays(Vec<stored::DayReceived>),
-    /// A planned child.
-    RegisterChild {
-        /// The child.
-        code: DivisionCode,
-        /// Its name.
-        name: String,
-        /// The first day on which it is expected to report.
-        expected_from: i32,
-        /// Who.
-        actor: String,
-        /// Whether it was registered so before.
-        reply: Reply<bool>,
-    },
-    /// A child's first journal.
-    AcceptChild(Box<Acceptance>),
-    /// Cells of a child that came back with another journal.
-    HoldChild(DivisionCode),
-    /// An operator's decision about it.
-    AdoptChild {
-        /// The child.
-        code: DivisionCode,
-        /// What was held of its former life counts on.
-        keep_history: bool,
-        /// Who.
-        actor: String,
-        /// What it came to.
-        reply: Reply<Adoption>,
-    },
-    /// An operator settles what a child lost.
-    SettleChild {
-        /// The child.
-        code: DivisionCode,
-        /// It was entered again; otherwise it is given up.
-        re_entered: bool,
-        /// Who.
-        actor: String,
-        /// Amounts taken out.
-        reply: Reply<u64>,
-    },
-    /// An operator gives up waiting for a child.
-    ReleaseChild {
-        /// The child.
-        code: DivisionCode,
-        /// Who.
-        actor: String,
-        /// Done.
-        reply: Reply<()>,
-    },
-    /// A unit has ended.
-    RetireChild {
-        /// The child.
-        code: DivisionCode,
-        /// The first day on which it is not expected, days since 1900-01-01; checked.
-        from: i32,
-        /// Who.
-        actor: String,
-        /// Whether it was retired so before, and how many cells were journalled.
-        reply: Reply<(bool, u64)>,
-    },
-    /// A report as it is issued.
-    IssueReport {
-        /// All of it.
-        issued: Box<stored::ReportIssued>,
-        /// Who.
-        actor: String,
-        /// When it was written, milliseconds since 1970.
-        reply: Reply<i64>,
-    },
-    /// A backup that was verified where it lies.
-    NoteBackup {
-        /// All that is known of it.
-        taken: Box<stored::BackupTaken>,
-        /// Who.
-        actor: String,
-        /// When it was written, milliseconds since 1970.
-        reply: Reply<i64>,
-    },
-    /// The node is stopping: what waits is still written, nothing more is taken.
-    Close,
-}
 
 /// A group being made.
 #[derive(Default)]
@@ -306,6 +178,12 @@ impl Committer {
                 self.commit(std::mem::take(group)).await;
                 self.bar(code, false).await;
             }
+            Intent::WentBack(anchor) => {
+                self.show_all(group).await;
+                if let Err(error) = self.went_back(anchor, group) {
+                    tracing::error!(%error, "that the journal went back in time could not be journalled");
+                }
+            }
             Intent::IssueReport { issued, actor, reply } => {
                 // It may be as large as a group of the smallest segments: it goes alone, so that
                 // nothing else is refused for its size.
@@ -328,6 +206,15 @@ impl Committer {
     async fn show_all(&mut self, group: &mut Group) {
         self.commit(std::mem::take(group)).await;
         self.store.wait_applied(self.last).await;
+    }
+
+    /// Notes once what the parent has seen: a start that accepts the loss begins a new life.
+    fn went_back(&self, anchor: Anchor, group: &mut Group) -> Result<(), LedgerError> {
+        let seen = stored::RollbackSeen { sequence: anchor.sequence, hash: anchor.hash.to_vec() };
+        if self.store.index().get(&keys::went_back())? != Some(prost::Message::encode_to_vec(&seen)) {
+            self.push(group, "node".to_owned(), Event::RollbackSeen(seen), None);
+        }
+        Ok(())
     }
 
     /// The sequence and time that the group's next entry will have.

@@ -75,7 +75,9 @@ pub enum LedgerError {
         reason: &'static str,
     },
     /// It has yet to tell what it had.
-    #[error("{0} went back in time and has not told yet what it had then: it does so when it connects, within a minute; try again")]
+    #[error(
+        "{0} went back in time and has not told yet what it had then: it does so when it connects, within a minute; try again"
+    )]
     NotTold(DivisionCode),
     /// It has no unsettled amounts.
     #[error("nothing of {0} is unsettled")]

@@ -14,7 +14,7 @@ use wuji_proto::DivisionCode;
 use crate::access::Dial;
 use crate::config::LinkConfig;
 use crate::env::Entropy;
-use crate::feed::exchange::FeedSource;
+use crate::feed::exchange::{Anchor, FeedSource};
 use crate::pull::Answerer;
 use crate::retry::Retry;
 use crate::telemetry::Metrics;
@@ -50,6 +50,8 @@ pub struct PushParts {
     pub catalogue_version: String,
     /// When the units below were last complete.
     pub heard: HeardUnits,
+    /// Told of an entry that the parent has seen and the journal does not hold.
+    pub went_back: Box<dyn Fn(Anchor) + Send + Sync>,
 }
 
 /// The child's end of a link.

@@ -87,6 +87,7 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         version: env!("CARGO_PKG_VERSION").to_owned(),
         segment_bytes: options.segment_bytes,
         index_mark: found.as_ref().ok().and_then(|(_, head)| index_mark(head.as_ref()?)).or_else(snapshot_mark),
+        went_back: found.as_ref().ok().and_then(|(index, _)| went_back(index.as_ref())),
         accept_loss: options.accept_loss,
         restored: None,
     };
@@ -157,6 +158,12 @@ fn stopped_well(journal: &JournalReader, index: &IndexHead) -> bool {
 fn index_mark(head: &IndexHead) -> Option<journal::IndexMark> {
     let incarnation = Incarnation::from_slice(&head.incarnation)?;
     Some(journal::IndexMark { sequence: head.applied, incarnation })
+}
+
+/// What the index knows of a newer image of this disk. One that cannot be read is found out below.
+fn went_back(index: &dyn Index) -> Option<u64> {
+    let seen = index.get(&keys::went_back()).ok()??;
+    values::decode::<stored::RollbackSeen>("a rollback", &seen).ok().map(|seen| seen.sequence)
 }
 
 type Found = (Box<dyn Index>, Option<IndexHead>);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wuji_proto::{AMOUNT_MAX, CellKey, Digest, DivisionCode, Grain, ItemKey, Period, Tier, v1};
 
-use crate::catalogue::{EXPECTED, RECEIVED, RECEIVED_MONTHS};
+use crate::catalogue::{EXPECTED, RECEIVED, RECEIVED_MONTHS, UNSETTLED, UNSETTLED_AMOUNTS};
 use crate::feed::group::Group;
 use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
 use crate::index::keys::{self, Link};
@@ -272,8 +272,8 @@ fn may_state(child: DivisionCode, cell: &CellKey) -> bool {
             let mut below = Tier::ALL.into_iter().filter(|tier| *tier > child.tier());
             below.any(|tier| cell.part.words == [tier.name()])
         }
-        // Of workrooms only.
-        RECEIVED | RECEIVED_MONTHS => child.tier().has_children(),
+        // A workroom has nobody below of whom it could.
+        RECEIVED | RECEIVED_MONTHS | UNSETTLED | UNSETTLED_AMOUNTS => child.tier().has_children(),
         _ => true,
     }
 }

@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use wuji_proto::{DivisionCode, Incarnation, Watermark, stored};
+use wuji_proto::{DivisionCode, Incarnation, Watermark};
 
+use super::held::{first_epoch, held_reason, restored_point, store_starts, tell};
 use super::stamps::Stamps;
 use super::{Wish, Wishes};
 use crate::catalogue::Reporting;
 use crate::feed::child::{Child, Waiting};
 use crate::feed::exchange::{
-    Admission, ChildFrame, ChildJob, ChildOpening, ChildWelcome, FrameOutcome, Refusal, StreamId,
+    Admission, ChildFrame, ChildJob, ChildOpening, ChildWelcome, FeedStart, FrameOutcome, Refusal, StreamId,
 };
 use crate::feed::group::Group;
 use crate::feed::heard::Heard;
 use crate::feed::intake::{self, Resent, Verdict};
-use crate::feed::item::{FeedItem, ItemHasher};
+use crate::feed::item::ItemHasher;
 use crate::index::draft::Draft;
-use crate::index::values::HeldItem;
 use crate::index::{IndexError, keys};
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -72,6 +72,9 @@ impl Answer {
 pub struct Children {
     wishes: Wishes,
     streams: BTreeMap<DivisionCode, StreamId>,
+    /// The starts that each stream's opening told, until a frame of it is taken: one whose journal
+    /// went back in time sends none, and what was known of it must stay.
+    starts: BTreeMap<DivisionCode, Vec<FeedStart>>,
     /// Of each stream's incarnation.
     hashers: BTreeMap<DivisionCode, (Incarnation, ItemHasher)>,
     /// Journals whose children were held since the start, with what was held of them journalled.
@@ -113,10 +116,24 @@ impl Children {
             }
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        let (streams, hashers, held, resending) = Default::default();
+        let (streams, starts, hashers, held, resending) = Default::default();
         let (walking, barred, heard) = Default::default();
         let (stamps, applied) = (Stamps::new(reporting, safe.keys().copied()), safe.clone());
-        Ok(Self { wishes, streams, hashers, held, catching_up, barred, applied, safe, walking, resending, heard, stamps })
+        Ok(Self {
+            wishes,
+            streams,
+            starts,
+            hashers,
+            held,
+            catching_up,
+            barred,
+            applied,
+            safe,
+            walking,
+            resending,
+            heard,
+            stamps,
+        })
     }
 
     /// What the children tell of the units below them.
@@ -228,7 +245,9 @@ impl Children {
                 true,
             ),
             Some(child) if child.retired_from.is_some() => refuse(
-                format!("{code} was retired at {own}, and its figures are kept: `wuji child register {code}` there takes it in again"),
+                format!(
+                    "{code} was retired at {own}, and its figures are kept: `wuji child register {code}` there takes it in again"
+                ),
                 true,
             ),
             Some(_) if self.barred.contains(&code) => {
@@ -244,7 +263,7 @@ impl Children {
                     self.ended(code);
                     self.streams.insert(code, stream);
                     self.hashers.insert(code, (known, ItemHasher::new(code, known)));
-                    store_starts(group, &opening)?;
+                    self.starts.insert(code, opening.starts);
                     Admission::Welcome(ChildWelcome {
                         low: child.low,
                         high: child.high,
@@ -330,12 +349,17 @@ impl Children {
             let reason = format!("its feed has more than {LINK_ITEMS_MAX} items: something is wrong with it");
             return Ok(FrameOutcome::Close(Refusal { reason, held: true }));
         }
+        let heard = matches!(frame, ChildFrame::Heard(_));
         let before = child.clone();
         let named = self.stamps.days_named(code, &frame);
         let verdict = match &mut resending {
             Some(resending) => intake::resent(group, code, &mut child, hasher, frame, &mut resending.range)?,
             None => intake::apply(group, code, &mut child, hasher, frame, time.now_ms())?,
         };
+        if !heard && !matches!(verdict, Verdict::Close(_)) {
+            let starts = self.starts.remove(&code).unwrap_or_default();
+            store_starts(group, code, &starts)?;
+        }
         let today = time.today();
         self.stamps.look(&group.draft, code, &child, named, today)?;
         if verdict == (Verdict::Taken { equal: Some(true) }) {
@@ -374,6 +398,7 @@ impl Children {
 
     fn ended(&mut self, code: DivisionCode) {
         self.streams.remove(&code);
+        self.starts.remove(&code);
         self.walking.remove(&code);
         self.resending.remove(&code);
     }
@@ -384,57 +409,6 @@ impl Children {
 struct Resending {
     range: Resent,
     done: oneshot::Sender<()>,
-}
-
-/// Why a child is held, and what to do.
-fn held_reason(own: DivisionCode, code: DivisionCode, known: Incarnation, waiting: &Waiting) -> String {
-    let other = format!("{code} comes with another journal ({}) than the one accepted ({known})", waiting.incarnation);
-    let (why, choice) = match waiting.restored_at {
-        Some(at) => (
-            format!("it went back in time, to its entry {at}; what it had sent since will count on, unsettled"),
-            "--replace",
-        ),
-        None if code.tier().has_children() => {
-            ("was it replaced?".to_owned(), "--replace (what it has replaces what is held)")
-        }
-        None => (
-            "was it replaced?".to_owned(),
-            "--keep-history (it came back empty, and goes on) or --replace (what it has replaces what is held)",
-        ),
-    };
-    format!(
-        "{other}: {why}. Nothing is taken from it until an operator of {own} decides: wuji child adopt {code} -c {own} \
-         {choice}"
-    )
-}
-
-/// A part of what a child that went back in time had at the restored point. False: it is not
-/// the one that waits.
-fn tell(
-    group: &mut Group<'_>,
-    code: DivisionCode,
-    life: (Incarnation, u64),
-    items: &[FeedItem],
-    (first, last): (bool, bool),
-) -> Result<bool, IndexError> {
-    let child = Child::read(&group.draft, code)?;
-    let waits = |waiting: &Waiting| (Some(waiting.incarnation), waiting.restored_at) == (Some(life.0), Some(life.1));
-    let Some((mut child, waiting)) = child.and_then(|child| Some((child.waiting.filter(waits)?, child))).map(|(w, c)| (c, w))
-    else {
-        return Ok(false);
-    };
-    let prefix = keys::told(code, &[]);
-    if first {
-        for (key, _) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
-            group.draft.remove(key);
-        }
-    }
-    for item in items {
-        group.draft.put(keys::told(code, &item.key), HeldItem { aside: false, value: item.value.clone() }.to_bytes());
-    }
-    child.waiting = Some(Waiting { told: last, ..waiting });
-    child.write(&mut group.draft, code);
-    Ok(true)
 }
 
 /// Marks every child that ever connected, and has not ended, as catching up.
@@ -451,40 +425,4 @@ pub fn mark_catching_up(group: &mut Group<'_>) -> Result<Vec<DivisionCode>, Inde
         }
     }
     Ok(marked)
-}
-
-/// The last entry of a child's journal that the accepted life of it had too: the one before
-/// its first start that this node does not know; 0 where this node has lost what it knew of the
-/// starts. `None`: they have no start in common.
-fn restored_point(group: &Group<'_>, child: &Child, opening: &ChildOpening) -> Result<Option<u64>, IndexError> {
-    let mut shares = false;
-    for start in &opening.starts {
-        let key = keys::child_start(opening.code, start.number);
-        let known: Option<stored::Start> = group.draft.message("a child's start", &key)?;
-        if known.is_some_and(|known| known.epoch == start.epoch) {
-            shares = true;
-        } else if shares {
-            return Ok(Some(start.sequence.saturating_sub(1)));
-        }
-    }
-    let first = first_epoch(opening);
-    Ok((first.is_some() && first == child.first_epoch).then_some(0))
-}
-
-/// The epoch of the first start that a child tells of.
-pub fn first_epoch(opening: &ChildOpening) -> Option<u64> {
-    opening.starts.first().map(|start| start.epoch)
-}
-
-/// Keeps the child's starts: a restored child is recognised by them.
-fn store_starts(group: &mut Group<'_>, opening: &ChildOpening) -> Result<(), IndexError> {
-    for start in &opening.starts {
-        let key = keys::child_start(opening.code, start.number);
-        let value = stored::Start { number: start.number, epoch: start.epoch, sequence: start.sequence };
-        let bytes = prost::Message::encode_to_vec(&value);
-        if group.draft.get(&key)?.as_ref() != Some(&bytes) {
-            group.draft.put(key, bytes);
-        }
-    }
-    Ok(())
 }

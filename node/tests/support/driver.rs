@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wuji_node::feed::exchange::{
-    Admission, ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome, Refusal,
+    Admission, Anchor, ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome, Refusal,
 };
 use wuji_proto::{Incarnation, Watermark};
 
@@ -28,6 +28,8 @@ pub struct Driver {
     pub resent: Vec<(Vec<u8>, usize)>,
     /// Why the parent does not let the child in.
     pub held: Option<String>,
+    /// What the parent has seen and the journal does not hold.
+    pub went_back: Option<Anchor>,
     /// Complete marks shown, and whether anything was sent behind the last one.
     pub marks: usize,
     pub behind: bool,
@@ -110,7 +112,11 @@ impl Driver {
                 return self.refused(refusal);
             }
         };
-        assert!(welcome.anchor.is_none_or(|anchor| feed.holds(anchor).unwrap()), "the journal never went back");
+        if let Some(anchor) = welcome.anchor.filter(|anchor| !feed.holds(*anchor).unwrap()) {
+            self.went_back = Some(anchor);
+            self.held = Some("the journal went back".to_owned());
+            return false;
+        }
         let high_known = feed.knows(welcome.high);
         (self.cursor, self.walk) = match welcome.walk {
             Some((next, Some(began))) if feed.knows(began) && high_known => (began, Some(Step::From(next, began))),

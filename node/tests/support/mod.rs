@@ -3,6 +3,7 @@
 pub mod audits;
 mod check;
 mod clock;
+mod coming_back;
 mod driver;
 mod entries;
 mod records;
@@ -113,6 +114,14 @@ pub enum Act {
         which: u8,
         harm: Harm,
     },
+    /// Keeps an image of the disk.
+    KeepDisk {
+        node: usize,
+    },
+    /// The disk comes back as that image.
+    RollBack {
+        node: usize,
+    },
     /// A node audits itself, and puts right what it finds.
     Audit {
         node: usize,
@@ -150,6 +159,10 @@ pub struct Federation {
     zeros: BTreeMap<usize, BTreeSet<i32>>,
     /// Days that a leaf has ever reported, in whichever life.
     ever: BTreeMap<usize, BTreeSet<i32>>,
+    /// What a node's records were when an image of its disk was kept.
+    images: BTreeMap<usize, coming_back::Written>,
+    /// Nodes whose links upward are down.
+    silent: BTreeSet<usize>,
 }
 
 impl Federation {
@@ -177,7 +190,9 @@ impl Federation {
             units.push(Unit { options, catalogue, clock, state: None, driver: Driver::default() });
         }
         let (records, newest, zeros, ever) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut federation = Self { directory, catalogue, units, records, next_record: 0, newest, zeros, ever };
+        let (images, silent, next_record) = (BTreeMap::new(), BTreeSet::new(), 0);
+        let mut federation =
+            Self { directory, catalogue, units, records, next_record, newest, zeros, ever, images, silent };
         for node in 0..TREE.len() {
             federation.open(node);
         }
@@ -296,6 +311,8 @@ impl Federation {
             Act::Damage { node, which, harm } => {
                 self.damage(node, which, harm);
             }
+            Act::KeepDisk { node } => self.keep_disk(node).await,
+            Act::RollBack { node } => self.roll_back(node).await,
             Act::Audit { node } => drop(self.audit(node, true).await),
             Act::Resend { node, which, frames } => self.resend(node, which, frames).await,
             Act::Decay { node, which } => {
@@ -330,11 +347,15 @@ impl Federation {
 
     /// Carries frames on a node's link upward; how many there were.
     async fn push(&mut self, node: usize, frames: usize) -> usize {
-        let Some(parent) = TREE[node].1 else { return 0 };
+        let Some(parent) = TREE[node].1.filter(|_| !self.silent.contains(&node)) else { return 0 };
         let jobs = self.state(parent).child_jobs();
         let feed = self.state(node).feed();
         self.state(node).ledgers.settled().await;
-        self.units[node].driver.run(feed.as_ref(), &jobs, frames).await
+        let carried = self.units[node].driver.run(feed.as_ref(), &jobs, frames).await;
+        if let Some(anchor) = self.units[node].driver.went_back {
+            self.state(node).ledgers.went_back(anchor);
+        }
+        carried
     }
 
     /// Lets all links carry what they have until nothing moves.

@@ -21,7 +21,7 @@ use super::super::{
 use super::cursor::{Cursor, Next};
 use super::{End, PushParts, PushStatus};
 use crate::access::explain;
-use crate::feed::exchange::{ChildWelcome, FeedSource};
+use crate::feed::exchange::ChildWelcome;
 use crate::pull::{Answerer, Answering};
 use crate::retry::Retry;
 
@@ -277,7 +277,7 @@ fn welcomed_at(parts: &PushParts, status: &PushStatus, welcome: v1::Welcome) -> 
     let now_ms = source.now_ms();
     let held = frame::welcome(welcome).map_err(|error| End::Lost(format!("the parent's welcome: {error}")))?;
     source.observe_parent_time(parent_ms);
-    refuse_rollback(source.as_ref(), &held)?;
+    refuse_rollback(parts, &held)?;
     status.welcomed(held.low, parent_ms.saturating_sub(now_ms), now_ms);
     parts.metrics.parent_connected.set(1);
     tracing::info!(parent = %parts.parent, low = %held.low.at, "welcomed by the parent");
@@ -286,15 +286,16 @@ fn welcomed_at(parts: &PushParts, status: &PushStatus, welcome: v1::Welcome) -> 
 
 /// The parent remembers the newest journal entry that it was ever shown. A journal without
 /// it lost entries that had been acknowledged: pushing would hide that.
-fn refuse_rollback(source: &dyn FeedSource, held: &ChildWelcome) -> Result<(), End> {
+fn refuse_rollback(parts: &PushParts, held: &ChildWelcome) -> Result<(), End> {
     let Some(anchor) = held.anchor else { return Ok(()) };
-    if source.holds(anchor).map_err(|error| End::Lost(error.to_string()))? {
+    if parts.source.holds(anchor).map_err(|error| End::Lost(error.to_string()))? {
         return Ok(());
     }
+    (parts.went_back)(anchor);
     Err(End::Held(format!(
         "the parent has seen journal entry {} of this unit, and this journal does not hold it: the disk went back in \
          time. Nothing is pushed. Stop the node and put the newer data directory back: what was written since is \
-         nowhere else",
+         nowhere else. If that is gone, start once with --accept-loss; the parent's operator then takes it in again",
         anchor.sequence
     )))
 }

@@ -124,6 +124,7 @@ impl World {
             name: "莒县".to_owned(),
             version: "0.1.0".to_owned(),
             catalogue_version: "1".to_owned(),
+            went_back: Box::new(|_| ()),
             heard: Box::new(move || {
                 heard.iter().map(|(code, at, state)| (code.parse().unwrap(), *at, *state)).collect()
             }),

@@ -101,6 +101,7 @@ impl TestNode {
                 version: "0.1.0".to_owned(),
                 catalogue_version: "1".to_owned(),
                 heard: Box::new(Vec::new),
+                went_back: Box::new(|_| ()),
             })
         });
         let parent = link.as_ref().map(PushLink::status);
