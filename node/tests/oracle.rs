@@ -13,6 +13,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/clock.rs"]
+#[allow(dead_code, reason = "another test asks more of it")]
+mod clock;
 #[path = "oracle/compare.rs"]
 mod compare;
 #[path = "oracle/coverage.rs"]
@@ -38,6 +41,8 @@ mod rank;
 mod records;
 #[path = "oracle/standard.rs"]
 mod standard;
+#[path = "oracle/standings.rs"]
+mod standings;
 #[path = "oracle/times.rs"]
 mod times;
 #[path = "oracle/tree.rs"]
@@ -91,7 +96,7 @@ fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Resul
     let own = &federation.places[node].code;
     let oracle = &federation.oracle;
     let seen = federation.seen(node);
-    oracle.look(&seen);
+    federation.look(node);
     let scopes = oracle.below(own);
     let scope = if random.percent(50) { own } else { random.pick(&scopes) };
     let question = question::question(random, &oracle.standard, scope, &tree::TIERS);
@@ -132,7 +137,7 @@ async fn one_tree(seed: u64, tally: &mut Tally) {
             ask_some(&federation, &mut random, tally, QUESTIONS_IN_FLIGHT);
             tally.in_flight += tally.exact - before;
         }
-        federation.settle().await;
+        federation.settle(&mut random).await;
         ask_some(&federation, &mut random, tally, QUESTIONS);
         tally.differences.extend(federation.oracle.unstated());
     }
@@ -168,7 +173,7 @@ fn every_answer_is_what_plain_sql_says() {
 async fn at_rest(random: &mut Random) -> (Federation, Vec<(usize, Question)>) {
     let mut federation = Federation::start(random, 0).await;
     federation.write(random, 500).await;
-    federation.settle().await;
+    federation.settle(random).await;
     let mut asked = Vec::new();
     let mut questions: Vec<(usize, Question)> =
         question::pinned(&federation.places[0].code).into_iter().map(|question| (0, question)).collect();
@@ -195,7 +200,7 @@ fn is_right(
     spoil: &mut dyn FnMut(&mut Answered) -> bool,
 ) -> Result<bool, &'static str> {
     let own = &federation.places[node].code;
-    federation.oracle.look(&federation.seen(node));
+    federation.look(node);
     let mut answer = federation.ask(node, &question.request());
     if !spoil(answer.as_mut().unwrap()) {
         return Err("nothing to spoil");

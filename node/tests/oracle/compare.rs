@@ -7,7 +7,6 @@ use wuji_node::statistics::answer::QueryError;
 use wuji_node::statistics::plan::PlanError;
 use wuji_proto::v1;
 
-use super::coverage::{Counts, Coverage};
 use super::expected::{Expected, Figure, Line, Refused, Table, is_zero};
 use super::question::Question;
 
@@ -50,7 +49,8 @@ fn whole(question: &Question, answer: &Answered, expected: &Expected) -> Result<
         same("totals compared", &figures(&comparison.figures), &expected.total(shift.name(), &order))?;
     }
     same("in transit", &figures(&answer.end.in_transit), &expected.zeros)?;
-    same("coverage", &coverage(&answer.end), &expected.coverage)
+    let told = answer.end.coverage.clone().unwrap_or_default();
+    expected.coverage.compare(&told, question.named)
 }
 
 /// The rows as tables by shift, and their lines in order; every line has all periods,
@@ -176,15 +176,6 @@ pub fn by_value(a: Figure, b: Figure, descending: bool) -> Ordering {
     }
     let order = (a * b_below).cmp(&(b * a_below));
     if descending { order.reverse() } else { order }
-}
-
-fn coverage(end: &v1::QueryEnd) -> Coverage {
-    let told = end.coverage.clone().unwrap_or_default();
-    Coverage {
-        counts: Counts { expected: told.expected, reported: told.reported, not_expected: told.not_expected },
-        missing: told.missing.into_iter().map(|unit| unit.code).collect(),
-        by_month: told.by_month,
-    }
 }
 
 pub fn figures(shown: &[v1::Figure]) -> Vec<Figure> {

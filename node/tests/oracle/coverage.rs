@@ -3,8 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
+use wuji_proto::v1;
 
+use super::compare::same;
 use super::database::Oracle;
+use super::standings::Stood;
+
+/// Units that a coverage names of each kind, where nobody says how many.
+const NAMED: usize = 100;
 
 /// Workrooms expected at the end of a time, those that reported in it, and the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Coverage {
     pub missing: BTreeSet<String>,
     /// Somebody's days are not known, and days would be needed.
     pub by_month: bool,
+    /// Who is connected, and as of when all is; not while replication is running.
+    pub stood: Option<Stood>,
 }
 
 /// Workrooms of the lines in each period. What is further down than the children is known by
@@ -69,7 +77,8 @@ impl Counts {
 impl Coverage {
     pub fn of(oracle: &Oracle, own: &str, scope: &str, needs_days: bool) -> Self {
         oracle.lines(&[(scope.to_owned(), true)]);
-        let mut coverage = Self { counts: Counts::default(), missing: BTreeSet::new(), by_month: false };
+        let (counts, stood) = (Counts::default(), Stood::of(oracle, own, scope));
+        let mut coverage = Self { counts, missing: BTreeSet::new(), by_month: false, stood };
         for (_, _, code, expected, reported, by_day) in rooms(oracle, own, needs_days, "whole") {
             coverage.counts.add(expected, reported);
             coverage.by_month |= needs_days && !by_day;
@@ -79,4 +88,39 @@ impl Coverage {
         }
         coverage
     }
+
+    /// Whether an answer tells this, and names so many units of each kind (0: not said).
+    pub fn compare(&self, told: &v1::Coverage, most: u32) -> Result<(), String> {
+        let most = if most == 0 { NAMED } else { usize::try_from(most).unwrap() };
+        let counts = Counts { expected: told.expected, reported: told.reported, not_expected: told.not_expected };
+        same("workrooms", &counts, &self.counts)?;
+        same("known by month", &told.by_month, &self.by_month)?;
+        let code = |unit: &v1::AbsentUnit| unit.code.clone();
+        names("missing", most, told.missing.iter().map(code), &self.missing)?;
+        same("how many are missing", &told.missing_count, &(self.missing.len() as u64))?;
+        let Some(stood) = &self.stood else { return Ok(()) };
+        let away = |unit: &v1::AbsentUnit| (unit.code.clone(), unit.state.clone(), unit.since_ms);
+        names("absent", most, told.absent.iter().map(away), &stood.absent)?;
+        same("how many are absent", &told.absent_count, &(stood.absent.len() as u64))?;
+        names("unsettled", most, told.unsettled.iter().map(away), &stood.unsettled)?;
+        same("as of", &told.as_of_ms, &stood.as_of)?;
+        let shares = told.catalogues.iter().map(|share| (share.version.clone(), u32::try_from(share.units).unwrap()));
+        same("units by catalogue", &shares.collect::<BTreeMap<_, _>>(), &stood.catalogues)
+    }
+}
+
+/// All are named, or as many as were wanted of them, each once.
+pub fn names<T: Ord + std::fmt::Debug>(
+    what: &str,
+    most: usize,
+    told: impl Iterator<Item = T>,
+    wanted: &BTreeSet<T>,
+) -> Result<(), String> {
+    let told: Vec<T> = told.collect();
+    same(&format!("how many {what} are named"), &told.len(), &wanted.len().min(most))?;
+    let once: BTreeSet<&T> = told.iter().collect();
+    if once.len() == told.len() && told.iter().all(|unit| wanted.contains(unit)) {
+        return Ok(());
+    }
+    Err(format!("{what}: named {told:?}, wanted {most} of {wanted:?}"))
 }

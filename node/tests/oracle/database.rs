@@ -21,10 +21,16 @@ const TABLES: &str = "
     CREATE TABLE zero (unit TEXT, day TEXT, op INTEGER);
     -- Days that the first node above a workroom stated to be received.
     CREATE TABLE stamp (code TEXT, parent TEXT, day TEXT, via TEXT, timeliness TEXT, op INTEGER);
+    -- A unit's node has opened, with a catalogue of some version.
+    CREATE TABLE start (unit TEXT PRIMARY KEY, version TEXT, op INTEGER);
     -- The question: who asks, what of each unit it has seen, which rows, which periods.
     CREATE TEMP TABLE seen (unit TEXT PRIMARY KEY, since INTEGER, at INTEGER);
     CREATE TEMP TABLE line (line TEXT, unit TEXT, PRIMARY KEY (line, unit)) WITHOUT ROWID;
     CREATE TEMP TABLE period (n INTEGER, shift TEXT, label TEXT, first TEXT, last TEXT);
+    -- How the units below the one who asks stand, and its time; empty while replication is running.
+    CREATE TEMP TABLE link (unit TEXT PRIMARY KEY, complete INTEGER, state TEXT, since INTEGER);
+    CREATE TEMP TABLE heard (unit TEXT PRIMARY KEY, at INTEGER, state TEXT);
+    CREATE TEMP TABLE clock (now INTEGER);
     -- Their months, as far as they lie in them.
     CREATE TEMP VIEW month AS WITH RECURSIVE m AS (SELECT n, shift, first, last FROM period
         UNION ALL SELECT n, shift, date(first, 'start of month', '+1 month'), last FROM m
@@ -69,6 +75,11 @@ impl Oracle {
     /// A unit is planned by its parent.
     pub fn plan(&self, code: &str, parent: Option<&str>, tier: &str, expected: &str, op: u32) {
         self.run("INSERT INTO unit VALUES (?, ?, ?, ?, ?)", params![code, parent, tier, expected, op]);
+    }
+
+    /// A unit's node opens with a catalogue.
+    pub fn start(&self, code: &str, version: &str, op: u32) {
+        self.run("INSERT INTO start VALUES (?, ?, ?)", params![code, version, op]);
     }
 
     /// A record has other values from an operation on, or none.
@@ -122,7 +133,7 @@ impl Oracle {
 
     /// From now on, questions are asked by somebody who has seen this much.
     pub fn look(&self, seen: &BTreeMap<String, Seen>) {
-        self.run("DELETE FROM seen", params![]);
+        self.sql.execute_batch("DELETE FROM seen; DELETE FROM link; DELETE FROM heard; DELETE FROM clock").unwrap();
         for (unit, Seen { since, at }) in seen {
             self.run("INSERT INTO seen VALUES (?, ?, ?)", params![unit, since, at]);
         }

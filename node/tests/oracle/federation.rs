@@ -6,24 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::ToSpan;
-use wuji_node::catalogue::Catalogue;
 use wuji_node::config::IndexKind;
-use wuji_node::env::{Env, Workers};
+use wuji_node::env::{Clock, Env, Workers};
 use wuji_node::feed::exchange::FeedSource;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::statistics::answer::{Asked, QueryError, answer};
 use wuji_node::statistics::rank::rank;
-use wuji_node::statistics::standing::Unlinked;
 use wuji_node::telemetry::Metrics;
 use wuji_proto::stored::DayReceived;
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{RecordId, period, v1};
 
+use super::clock::SetClock;
 use super::compare::Answered;
 use super::database::{Oracle, Seen};
 use super::driver::Driver;
 use super::random::Random;
 use super::records::{day, record, submitted};
+use super::standard::catalogues;
+use super::standings::Links;
 use super::tree::{Place, tree};
 
 /// Ledgers, those that several records make something of more often.
@@ -52,6 +53,9 @@ struct Node {
     /// Up to here the node's journal was looked through for days that it received.
     stamped: u64,
     seen: BTreeMap<usize, Seen>,
+    /// When each child last showed a complete mark, milliseconds since 1970.
+    complete: BTreeMap<String, i64>,
+    links: Links,
 }
 
 struct Written {
@@ -69,14 +73,19 @@ pub struct Federation {
     op: u32,
     live: BTreeMap<u32, Written>,
     serial: u32,
+    clock: Arc<SetClock>,
+    /// Nothing is on its way, and the links' standings are told.
+    rests: bool,
 }
 
 impl Federation {
     pub async fn start(random: &mut Random, root: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let catalogue = Arc::new(Catalogue::embedded().unwrap());
+        let catalogues = catalogues();
+        let others = if random.percent(40) { 30 } else { 0 };
+        let clock = Arc::new(SetClock::default());
         let places = tree(random, root);
-        let open = |place: &Place| {
+        let mut open = |place: &Place| {
             let options = StateOptions {
                 code: place.code.parse().unwrap(),
                 name: format!("unit {}", place.code),
@@ -89,9 +98,11 @@ impl Federation {
                 hold: Duration::ZERO,
                 accept_loss: false,
             };
-            let env = Env { workers: Workers::Tasks, ..Env::production() };
-            let state = NodeState::open(&env, &options, Arc::clone(&catalogue), &Metrics::new()).unwrap();
-            Node { state, driver: Driver::default(), stamped: 0, seen: BTreeMap::new() }
+            let env = Env { workers: Workers::Tasks, clock: Arc::clone(&clock) as _, ..Env::production() };
+            let catalogue = &catalogues[usize::from(random.percent(others))];
+            let state = NodeState::open(&env, &options, Arc::clone(catalogue), &Metrics::new()).unwrap();
+            let (seen, complete) = (BTreeMap::new(), BTreeMap::new());
+            Node { state, driver: Driver::default(), stamped: 0, seen, complete, links: Links::default() }
         };
         let connected = places.iter().enumerate().filter(|(_, place)| place.connects);
         let nodes = connected.map(|(at, place)| (at, open(place))).collect();
@@ -102,6 +113,8 @@ impl Federation {
             op: 0,
             live: BTreeMap::new(),
             serial: 0,
+            clock,
+            rests: false,
             places,
         };
         for at in 0..federation.places.len() {
@@ -115,11 +128,22 @@ impl Federation {
         self.op += 1;
         let parent = place.parent.map(|parent| self.places[parent].code.as_str());
         self.oracle.plan(&place.code, parent, place.tier, &place.expected, self.op);
-        let Some(parent) = place.parent else { return self.note(at) };
+        let Some(parent) = place.parent else { return self.begin(at) };
         let day = period::days(place.expected.parse().unwrap());
         let ledgers = &self.nodes[&parent].state.ledgers;
         ledgers.register_child(place.code.parse().unwrap(), format!("unit {}", place.code), day, "test").await.unwrap();
         self.note(parent);
+        if self.places[at].connects {
+            self.begin(at);
+        }
+    }
+
+    /// A unit's node has opened.
+    fn begin(&mut self, unit: usize) {
+        self.op += 1;
+        let version = self.nodes[&unit].state.catalogue.version();
+        self.oracle.start(&self.places[unit].code, version, self.op);
+        self.note(unit);
     }
 
     /// A unit has done something: its own node knows at once.
@@ -130,6 +154,7 @@ impl Federation {
 
     /// Submissions, amendments and voidings, at any units.
     pub async fn write(&mut self, random: &mut Random, acts: usize) {
+        self.rests = false;
         for _ in 0..acts {
             let writers: Vec<usize> = self.nodes.keys().copied().filter(|at| self.places[*at].writes).collect();
             if writers.is_empty() {
@@ -245,10 +270,14 @@ impl Federation {
     pub async fn carry(&mut self, at: usize, frames: usize) -> usize {
         let Some(parent) = self.places[at].parent else { return 0 };
         let Some(mut child) = self.nodes.remove(&at) else { return 0 };
+        self.clock.forward_ms(1_000);
         child.state.ledgers.settled().await;
         let (feed, marks) = (child.state.feed(), child.driver.marks);
         let held = self.nodes.get_mut(&parent).unwrap();
         let carried = child.driver.run(feed.as_ref() as &dyn FeedSource, &held.state.child_jobs(), frames).await;
+        if child.driver.marks > marks {
+            held.complete.insert(self.places[at].code.clone(), self.clock.now_ms());
+        }
         for (unit, seen) in &child.seen {
             let former = held.seen.get(unit).map_or(0, |seen| seen.since);
             if child.driver.behind {
@@ -276,18 +305,41 @@ impl Federation {
         }
     }
 
-    /// Lets all links carry what they have until nothing moves.
-    pub async fn settle(&mut self) {
+    /// Lets all links carry what they have until nothing moves; then says how they stand.
+    pub async fn settle(&mut self, random: &mut Random) {
         for _ in 0..60 {
             let mut moved = 0;
             for at in (0..self.places.len()).rev() {
                 moved += self.carry(at, 500).await;
             }
             if moved == 0 {
-                return;
+                return self.stand(random);
             }
         }
         panic!("the federation does not settle");
+    }
+
+    /// Every node's links tell something of the units below.
+    fn stand(&mut self, random: &mut Random) {
+        self.rests = true;
+        self.clock.forward_ms(1_000);
+        let now = self.clock.now_ms() / 1_000;
+        for (at, node) in &mut self.nodes {
+            let above = |unit: &Place| unit.parent.is_some_and(|parent| parent == *at);
+            let (children, others): (Vec<&Place>, Vec<&Place>) = self.places.iter().partition(|place| above(place));
+            let [children, deeper] =
+                [children, others].map(|units| units.iter().map(|unit| unit.code.clone()).collect::<Vec<_>>());
+            node.links = Links::random(random, &children, &deeper, now, now.unsigned_abs());
+        }
+    }
+
+    /// From now on, the oracle says what a node has to.
+    pub fn look(&self, node: usize) {
+        self.oracle.look(&self.seen(node));
+        if self.rests {
+            let Node { links, complete, .. } = &self.nodes[&node];
+            links.note(&self.oracle, complete, self.clock.now_ms());
+        }
     }
 
     /// Nodes that can be asked.
@@ -303,7 +355,7 @@ impl Federation {
     pub fn ask(&self, node: usize, request: &v1::QueryRequest) -> Result<Answered, QueryError> {
         let state = &self.nodes[&node].state;
         let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
-        let asked = Asked { catalogue, now_ms, standings: &Unlinked };
+        let asked = Asked { catalogue, now_ms, standings: &self.nodes[&node].links };
         let answer = answer(request, &state.store.view().figures(), &asked)?;
         Ok(Answered { rows: answer.rows().collect(), end: answer.end })
     }
@@ -311,7 +363,7 @@ impl Federation {
     pub fn rank(&self, node: usize, request: &v1::RankRequest) -> Result<v1::RankReply, QueryError> {
         let state = &self.nodes[&node].state;
         let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
-        let asked = Asked { catalogue, now_ms, standings: &Unlinked };
+        let asked = Asked { catalogue, now_ms, standings: &self.nodes[&node].links };
         rank(request, &state.store.view().figures(), &asked)
     }
 }

@@ -20,6 +20,8 @@ pub struct Question {
     pub order_by: String,
     pub descending: bool,
     pub limit: u32,
+    /// How many units the coverage names of each kind; 0: 100.
+    pub named: u32,
 }
 
 impl Question {
@@ -38,6 +40,7 @@ impl Question {
             order_by: self.order_by.clone(),
             descending: self.descending,
             limit: self.limit,
+            units_named: self.named,
             ..v1::QueryRequest::default()
         }
     }
@@ -57,6 +60,7 @@ pub fn question(random: &mut Random, standard: &Standard, scope: &str, tiers: &[
         order_by: String::new(),
         descending: false,
         limit: 0,
+        named: 0,
     };
     columns(random, standard, &mut question);
     filters(random, standard, &mut question);
@@ -72,6 +76,9 @@ pub fn question(random: &mut Random, standard: &Standard, scope: &str, tiers: &[
     }
     if random.percent(25) {
         question.limit = u32::try_from(1 + random.below(4)).unwrap();
+    }
+    if random.percent(30) {
+        question.named = u32::try_from(random.between(1, 5)).unwrap();
     }
     question
 }
@@ -158,6 +165,7 @@ pub fn pinned(scope: &str) -> Vec<Question> {
         order_by: String::new(),
         descending: false,
         limit: 0,
+        named: 0,
     };
     let leap_day = Span::day(2016, 2, 29);
     let mut questions = vec![plain("entries", leap_day, "day"), plain("entries", leap_day, "")];

@@ -1,9 +1,11 @@
 //! The shipped catalogue read as the documents that they are: what a measure means, in SQL.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::{Table, Value};
+use wuji_node::catalogue::Catalogue;
 
 /// The ledgers' forms, the measures and the indicators.
 pub struct Standard {
@@ -51,11 +53,26 @@ pub struct Term {
     pub each_month: bool,
 }
 
+/// The documents.
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/catalogue")
+}
+
+/// The shipped catalogue, and one of another version that says the same.
+pub fn catalogues() -> [Arc<Catalogue>; 2] {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(directory()).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap().replace("\nversion = \"", "\nversion = \"other-");
+        std::fs::write(copy.path().join(file.file_name()), text).unwrap();
+    }
+    [Catalogue::load(&directory()), Catalogue::load(copy.path())].map(|loaded| Arc::new(loaded.unwrap()))
+}
+
 impl Standard {
     pub fn read() -> Self {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/catalogue");
         let mut standard = Self { ledgers: BTreeMap::new(), measures: BTreeMap::new(), indicators: BTreeMap::new() };
-        for file in std::fs::read_dir(directory).unwrap() {
+        for file in std::fs::read_dir(directory()).unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             standard.take(text.parse().unwrap());
         }

@@ -17,6 +17,11 @@ impl Default for SetClock {
 }
 
 impl SetClock {
+    /// So many milliseconds later.
+    pub fn forward_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
     /// A day later.
     pub fn forward(&self) {
         self.0.fetch_add(86_400_000, Ordering::Relaxed);
