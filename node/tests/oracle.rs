@@ -107,7 +107,7 @@ fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Resul
         return Ok(());
     }
     if random.percent(20) {
-        tally.places += usize::from(rank::ask(federation, node, random, question.clone()).map_err(told)?);
+        tally.places += usize::from(rank::ask(federation, node, random, question.clone(), &mut |_| ()).map_err(told)?);
         return Ok(());
     }
     let answer = federation.ask(node, &question.request());

@@ -35,13 +35,14 @@ pub struct Coverage {
 /// Workrooms of the lines in each period. What is further down than the children is known by
 /// month: it has reported if it has in a month that the period touches.
 const WORKROOMS: &str = "
-    WITH room AS (SELECT line, code, op, expected, code = ?1 OR ?2 AND parent = ?1 AS by_day
-        FROM line JOIN unit ON unit.code = line.unit WHERE tier = 'workroom'),
+    WITH room AS (SELECT line, unit.code, op, expected, unit.code = coalesce(teller.code, ?1) AS itself,
+            unit.code = coalesce(teller.code, ?1) OR ?2 AND parent = coalesce(teller.code, ?1) AS by_day
+        FROM line JOIN unit ON unit.code = line.unit LEFT JOIN teller USING (line) WHERE tier = 'workroom'),
      time AS (SELECT *, date(first, 'start of month') AS m, date(last, 'start of month', '+1 month', '-1 day') AS n_m
         FROM period),
      -- By the unit itself, or as the node above it has stated.
      told AS (SELECT unit, day FROM reported UNION SELECT unit, day FROM received)
-    SELECT line, p.n, code, code = ?1 OR iif(by_day, expected, date(expected, 'start of month')) <= last,
+    SELECT line, p.n, code, itself OR iif(by_day, expected, date(expected, 'start of month')) <= last,
         EXISTS (SELECT 1 FROM told WHERE told.unit = code
             AND day BETWEEN iif(by_day, first, m) AND iif(by_day, last, n_m)), by_day
     FROM room JOIN time p WHERE shift = ?3";

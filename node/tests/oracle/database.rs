@@ -26,6 +26,8 @@ const TABLES: &str = "
     -- The question: who asks, what of each unit it has seen, which rows, which periods.
     CREATE TEMP TABLE seen (unit TEXT PRIMARY KEY, since INTEGER, at INTEGER);
     CREATE TEMP TABLE line (line TEXT, unit TEXT, PRIMARY KEY (line, unit)) WITHOUT ROWID;
+    -- Lines that others tell of than the one who is asked.
+    CREATE TEMP TABLE teller (line TEXT PRIMARY KEY, code TEXT);
     CREATE TEMP TABLE period (n INTEGER, shift TEXT, label TEXT, first TEXT, last TEXT);
     -- How the units below the one who asks stand, and its time; empty while replication is running.
     CREATE TEMP TABLE link (unit TEXT PRIMARY KEY, complete INTEGER, state TEXT, since INTEGER);
@@ -159,13 +161,23 @@ impl Oracle {
 
     /// The lines that rows are of: each with the units that it sums up.
     pub fn lines(&self, lines: &[(String, bool)]) {
-        self.run("DELETE FROM line", params![]);
+        self.sql.execute_batch("DELETE FROM line; DELETE FROM teller").unwrap();
         for (unit, with_all_below) in lines {
             let recursive = "WITH RECURSIVE under (code) AS (
                 SELECT ?1 UNION SELECT known.code FROM under JOIN known ON ?2 AND parent = under.code)
                 INSERT INTO line SELECT iif(?2, ?1, 'of ' || ?1), code FROM under";
             self.run(recursive, params![unit, with_all_below]);
         }
+    }
+
+    /// Each line of a whole unit is told by the node above the unit; of the scope by the scope's
+    /// own node, unless it is a workroom below the one who is asked.
+    pub fn told_above(&self, scope: &str, own: &str) {
+        self.run(
+            "INSERT INTO teller SELECT code, iif(code = ?1 AND (tier <> 'workroom' OR code = ?2), code, parent)
+             FROM known WHERE code IN (SELECT line FROM line)",
+            params![scope, own],
+        );
     }
 
     /// Lines of all these units, whether or not the one who asks knows them.

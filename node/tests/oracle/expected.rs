@@ -47,29 +47,55 @@ pub enum Refused {
 
 /// Answers as the node `own` would, which holds itself and its children by day.
 pub fn expected(oracle: &Oracle, question: &Question, own: &str) -> Result<Expected, Refused> {
+    match refused(oracle, question, own) {
+        Some(refused) => Err(refused),
+        None => Ok(said(oracle, question, own, false)),
+    }
+}
+
+/// Why a node cannot answer by itself.
+pub fn refused(oracle: &Oracle, question: &Question, own: &str) -> Option<Refused> {
     let fields: Vec<String> = question.fields.iter().chain(question.filters.iter().map(|(f, _)| f)).cloned().collect();
     if !question.columns.iter().all(|column| divisible(&oracle.standard, column, &fields)) {
-        return Err(Refused::Undivided);
+        return Some(Refused::Undivided);
     }
-    let periods = oracle.periods(question);
+    oracle.periods(question);
     let (shown, between) = units(oracle, question);
-    let by_day = oracle.children(own);
-    let far = |unit: &String| unit != own && !by_day.contains(unit);
-    let needs_days = needs_days(oracle, question);
     let parts: Vec<String> =
         between.iter().filter(|unit| *unit != own).flat_map(|unit| oracle.children(unit)).collect();
-    let needed = shown.iter().chain(&between).chain(&parts).chain([&question.scope]);
-    if needs_days && needed.into_iter().any(far) {
-        return Err(Refused::NotHeld);
-    }
+    not_held(oracle, question, own, shown.iter().chain(&between).chain(&parts))
+}
+
+/// Days are needed of units, or of the scope, that are held by month.
+pub fn not_held<'u>(
+    oracle: &Oracle,
+    question: &'u Question,
+    own: &str,
+    units: impl Iterator<Item = &'u String>,
+) -> Option<Refused> {
+    let by_day = oracle.children(own);
+    let far = |unit: &String| unit != own && !by_day.contains(unit);
+    let mut needed = units.chain([&question.scope]);
+    (needs_days(oracle, question) && needed.any(far)).then_some(Refused::NotHeld)
+}
+
+/// What the records say. `relayed`: rows are of the nodes that hold them finely enough, and each
+/// is named by the node above its unit.
+pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> Expected {
+    let periods = oracle.periods(question);
+    let needs_days = needs_days(oracle, question);
+    let (shown, between) = units(oracle, question);
     let coverage = Coverage::of(oracle, own, &question.scope, needs_days);
     let whole = shown.iter().map(|unit| (unit.clone(), true));
     oracle.lines(&whole.chain(between.iter().map(|unit| (unit.clone(), false))).collect::<Vec<_>>());
+    if relayed {
+        oracle.told_above(&question.scope, own);
+    }
     let labels = [Shift::None, Shift::YearAgo, Shift::Previous].map(|shift| {
         let labels = oracle.codes("SELECT label FROM period WHERE shift = ?1 ORDER BY n", shift.name());
         (shift.name(), labels)
     });
-    Ok(Expected {
+    Expected {
         stocks: question.columns.iter().map(|column| oracle.standard.stocks(column)).collect(),
         labels: labels.into(),
         tables: tables(oracle, question, periods),
@@ -82,11 +108,11 @@ pub fn expected(oracle: &Oracle, question: &Question, own: &str) -> Result<Expec
             .map_or_else(BTreeMap::new, |shift| super::coverage::counts(oracle, own, needs_days, shift.name())),
         coverage,
         between: between.clone(),
-    })
+    }
 }
 
 /// The units whose whole subtrees are rows, and those above them.
-fn units(oracle: &Oracle, question: &Question) -> (Vec<String>, Vec<String>) {
+pub fn units(oracle: &Oracle, question: &Question) -> (Vec<String>, Vec<String>) {
     let scope = &question.scope;
     match question.units {
         "" => (vec![scope.clone()], Vec::new()),
