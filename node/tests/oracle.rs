@@ -39,6 +39,8 @@ mod random;
 mod rank;
 #[path = "oracle/records.rs"]
 mod records;
+#[path = "oracle/reports.rs"]
+mod reports;
 #[path = "oracle/standard.rs"]
 mod standard;
 #[path = "oracle/standings.rs"]
@@ -64,8 +66,12 @@ const QUESTIONS: usize = 100;
 const STRETCHES: usize = 6;
 /// What is asked after each.
 const QUESTIONS_IN_FLIGHT: usize = 15;
+/// Tables of places that each mistake of such may spoil.
+const PLACES_SPOILT: usize = 300;
 /// Differences that are shown.
 const SHOWN_MAX: usize = 3;
+/// Reports that are issued after each round.
+const REPORTS: usize = 2;
 /// Rounds of writing, replication and questions.
 const ROUNDS: usize = 4;
 
@@ -90,16 +96,27 @@ struct Tally {
     differences: Vec<String>,
 }
 
+/// A question to any node; often one about what it has reported.
+fn any_question(federation: &Federation, random: &mut Random) -> (usize, Question) {
+    if random.percent(12) && !federation.issued.is_empty() {
+        let issued = random.pick(&federation.issued);
+        return (issued.node, issued.question(random));
+    }
+    let node = *random.pick(&federation.asked());
+    let own = &federation.places[node].code;
+    federation.look(node);
+    let scopes = federation.oracle.below(own);
+    let scope = if random.percent(50) { own } else { random.pick(&scopes) };
+    (node, question::question(random, &federation.oracle.standard, scope, &tree::TIERS))
+}
+
 /// Asks any node any question; what differs, if anything.
 fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Result<(), String> {
-    let node = *random.pick(&federation.asked());
+    let (node, question) = any_question(federation, random);
     let own = &federation.places[node].code;
     let oracle = &federation.oracle;
     let seen = federation.seen(node);
     federation.look(node);
-    let scopes = oracle.below(own);
-    let scope = if random.percent(50) { own } else { random.pick(&scopes) };
-    let question = question::question(random, &oracle.standard, scope, &tree::TIERS);
     let shown = format!("{question:?}");
     let told = |difference: String| format!("{own} is asked {shown}: {difference}");
     if seen.values().any(|seen| seen.since != seen.at) {
@@ -139,6 +156,9 @@ async fn one_tree(seed: u64, tally: &mut Tally) {
         }
         federation.settle(&mut random).await;
         ask_some(&federation, &mut random, tally, QUESTIONS);
+        for _ in 0..REPORTS {
+            federation.issue(&mut random).await;
+        }
         tally.differences.extend(federation.oracle.unstated());
     }
     let replay = |difference| format!("WUJI_ORACLE_SEED={seed} replays: {difference}");
@@ -174,6 +194,11 @@ async fn at_rest(random: &mut Random) -> (Federation, Vec<(usize, Question)>) {
     let mut federation = Federation::start(random, 0).await;
     federation.write(random, 500).await;
     federation.settle(random).await;
+    for _ in 0..20 {
+        federation.issue(random).await;
+    }
+    federation.write(random, 100).await;
+    federation.settle(random).await;
     let mut asked = Vec::new();
     let mut questions: Vec<(usize, Question)> =
         question::pinned(&federation.places[0].code).into_iter().map(|question| (0, question)).collect();
@@ -182,6 +207,7 @@ async fn at_rest(random: &mut Random) -> (Federation, Vec<(usize, Question)>) {
         let own = &federation.places[node].code;
         questions.push((node, question::question(random, &federation.oracle.standard, own, &tree::TIERS)));
     }
+    questions.extend(federation.issued.iter().map(|issued| (issued.node, issued.question(random))));
     for (node, question) in questions {
         if federation.ask(node, &question.request()).is_ok() {
             assert_eq!(is_right(&federation, node, &question, &mut |_| true), Ok(true));
@@ -233,6 +259,18 @@ fn wrong_answers_are_told_from_right_ones() {
                 .filter_map(|(node, question)| is_right(&federation, *node, question, &mut spoil).ok())
                 .collect();
             assert!(spoilt.len() > 5 && spoilt.iter().all(|right| !right), "nobody notices that {mistake}: {spoilt:?}");
+        }
+        for (mistake, spoil) in wrong::PLACES {
+            let mut random = Random::new(5);
+            let mut spoilt = 0;
+            for (node, question) in asked.iter().cycle().take(PLACES_SPOILT) {
+                let mut is_spoilt = false;
+                let mut spoil = |places: &mut _| is_spoilt = spoil(places);
+                let told = rank::ask(&federation, *node, &mut random, question.clone(), &mut spoil);
+                assert!(!is_spoilt || told.is_err(), "nobody notices that {mistake}: {question:?}");
+                spoilt += usize::from(is_spoilt);
+            }
+            assert!(spoilt > 3, "{mistake}: there were {spoilt}");
         }
         assert!(!noticed(), "and without a mistake all is right");
     });

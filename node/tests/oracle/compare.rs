@@ -50,7 +50,8 @@ fn whole(question: &Question, answer: &Answered, expected: &Expected) -> Result<
     }
     same("in transit", &figures(&answer.end.in_transit), &expected.zeros)?;
     let told = answer.end.coverage.clone().unwrap_or_default();
-    expected.coverage.compare(&told, question.named)
+    expected.coverage.compare(&told, question.named)?;
+    super::reports::compare(&answer.end.adjustments, &expected.adjusted)
 }
 
 /// The rows as tables by shift, and their lines in order; every line has all periods,

@@ -23,6 +23,9 @@ const TABLES: &str = "
     CREATE TABLE stamp (code TEXT, parent TEXT, day TEXT, via TEXT, timeliness TEXT, op INTEGER);
     -- A unit's node has opened, with a catalogue of some version.
     CREATE TABLE start (unit TEXT PRIMARY KEY, version TEXT, op INTEGER);
+    -- What reports said.
+    CREATE TABLE issued (report TEXT, at INTEGER, node TEXT, scope TEXT, first TEXT, last TEXT, measure TEXT,
+        numerator INTEGER, denominator INTEGER);
     -- The question: who asks, what of each unit it has seen, which rows, which periods.
     CREATE TEMP TABLE seen (unit TEXT PRIMARY KEY, since INTEGER, at INTEGER);
     CREATE TEMP TABLE line (line TEXT, unit TEXT, PRIMARY KEY (line, unit)) WITHOUT ROWID;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::coverage::{Counts, Coverage};
 use super::database::Oracle;
 use super::question::{Question, divisible};
+use super::reports::{Adjusted, adjusted};
 use super::times::Shift;
 use super::tree::TIERS;
 
@@ -30,6 +31,8 @@ pub struct Expected {
     pub certain: BTreeSet<Line>,
     pub zeros: Vec<Figure>,
     pub coverage: Coverage,
+    /// Figures of issued reports that are no longer so.
+    pub adjusted: Vec<Adjusted>,
     /// Of whole units: who was expected and has reported in each period.
     pub reporting: BTreeMap<(String, usize), Counts>,
     /// The same in what the periods are compared with first.
@@ -95,7 +98,7 @@ pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> E
         let labels = oracle.codes("SELECT label FROM period WHERE shift = ?1 ORDER BY n", shift.name());
         (shift.name(), labels)
     });
-    Expected {
+    let mut said = Expected {
         stocks: question.columns.iter().map(|column| oracle.standard.stocks(column)).collect(),
         labels: labels.into(),
         tables: tables(oracle, question, periods),
@@ -108,7 +111,11 @@ pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> E
             .map_or_else(BTreeMap::new, |shift| super::coverage::counts(oracle, own, needs_days, shift.name())),
         coverage,
         between: between.clone(),
-    }
+        adjusted: Vec::new(),
+    };
+    let totals = said.total("", said.tables[""].keys());
+    said.adjusted = adjusted(oracle, question, own, &totals);
+    said
 }
 
 /// The units whose whole subtrees are rows, and those above them.

@@ -9,9 +9,11 @@ use jiff::ToSpan;
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Clock, Env, Workers};
 use wuji_node::feed::exchange::FeedSource;
+use wuji_node::report::Reports;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::statistics::answer::{Asked, QueryError, answer};
 use wuji_node::statistics::rank::rank;
+use wuji_node::statistics::standing::Unlinked;
 use wuji_node::telemetry::Metrics;
 use wuji_proto::stored::DayReceived;
 use wuji_proto::stored::entry::Event;
@@ -23,8 +25,10 @@ use super::database::{Oracle, Seen};
 use super::driver::Driver;
 use super::random::Random;
 use super::records::{day, record, submitted};
+use super::reports::{self, Issued};
 use super::standard::catalogues;
 use super::standings::Links;
+use super::times::Span;
 use super::tree::{Place, tree};
 
 /// Ledgers, those that several records make something of more often.
@@ -76,6 +80,7 @@ pub struct Federation {
     clock: Arc<SetClock>,
     /// Nothing is on its way, and the links' standings are told.
     rests: bool,
+    pub issued: Vec<Issued>,
 }
 
 impl Federation {
@@ -115,6 +120,7 @@ impl Federation {
             serial: 0,
             clock,
             rests: false,
+            issued: Vec::new(),
             places,
         };
         for at in 0..federation.places.len() {
@@ -317,6 +323,28 @@ impl Federation {
             }
         }
         panic!("the federation does not settle");
+    }
+
+    /// Some node issues a report about a unit below it. Nothing may be on its way.
+    pub async fn issue(&mut self, random: &mut Random) {
+        let node = *random.pick(&self.asked());
+        let own = self.places[node].code.clone();
+        let (scope, span) = (random.pick(&self.oracle.below(&own)).clone(), Span::of_months(random));
+        self.clock.forward_ms(1_000);
+        let NodeState { store, ledgers, journal, .. } = &self.nodes[&node].state;
+        let entropy = Env::production().entropy;
+        let reports = Reports::new(Arc::clone(store), ledgers.clone(), journal.clone(), entropy, Arc::new(Unlinked));
+        let made = reports.make("monthly", &scope, &span.text()).unwrap();
+        let report = reports.issue(made, "test").await.unwrap();
+        ledgers.settled().await;
+        let columns = report.sections.iter().filter_map(|section| section.head.as_ref()).flat_map(|head| &head.columns);
+        let mut columns: Vec<String> = columns.map(|column| column.id.clone()).collect();
+        columns.sort();
+        columns.dedup();
+        let issued = Issued { node, scope, span, columns };
+        self.look(node);
+        reports::keep(&self.oracle, &own, &issued, &report.id, self.clock.now_ms());
+        self.issued.push(issued);
     }
 
     /// Every node's links tell something of the units below.

@@ -25,6 +25,23 @@ pub struct Question {
 }
 
 impl Question {
+    /// Without columns yet, and about the scope as a whole.
+    pub fn plain(scope: &str, time: Time) -> Self {
+        Self {
+            scope: scope.to_owned(),
+            columns: Vec::new(),
+            time,
+            units: "",
+            fields: Vec::new(),
+            filters: Vec::new(),
+            compare: Vec::new(),
+            order_by: String::new(),
+            descending: false,
+            limit: 0,
+            named: 0,
+        }
+    }
+
     pub fn request(&self) -> v1::QueryRequest {
         let units = Some(self.units.to_owned()).filter(|units| !units.is_empty());
         let filter = |(field, words): &(String, Vec<String>)| v1::Filter { field: field.clone(), words: words.clone() };
@@ -49,19 +66,7 @@ impl Question {
 /// A question about one of the scopes.
 pub fn question(random: &mut Random, standard: &Standard, scope: &str, tiers: &[&'static str]) -> Question {
     let (time, tier) = (Time::random(random), *random.pick(tiers));
-    let mut question = Question {
-        scope: scope.to_owned(),
-        columns: Vec::new(),
-        time,
-        units: ["", "unit", "unit", tier][random.below(4)],
-        fields: Vec::new(),
-        filters: Vec::new(),
-        compare: Vec::new(),
-        order_by: String::new(),
-        descending: false,
-        limit: 0,
-        named: 0,
-    };
+    let mut question = Question { units: ["", "unit", "unit", tier][random.below(4)], ..Question::plain(scope, time) };
     columns(random, standard, &mut question);
     filters(random, standard, &mut question);
     for shift in [Shift::Previous, Shift::YearAgo] {
@@ -155,23 +160,17 @@ pub fn divisible(standard: &Standard, column: &str, fields: &[String]) -> bool {
 /// Questions that a mistake could hide from if chance did not ask them.
 pub fn pinned(scope: &str) -> Vec<Question> {
     let plain = |column: &str, span: Span, grain: &'static str| Question {
-        scope: scope.to_owned(),
         columns: vec![column.to_owned()],
-        time: Time { from: span, to: span, grain },
         units: "unit",
-        fields: Vec::new(),
-        filters: Vec::new(),
         compare: vec![Shift::YearAgo, Shift::Previous],
-        order_by: String::new(),
-        descending: false,
-        limit: 0,
-        named: 0,
+        ..Question::plain(scope, Time { from: span, to: span, grain })
     };
     let leap_day = Span::day(2016, 2, 29);
     let mut questions = vec![plain("entries", leap_day, "day"), plain("entries", leap_day, "")];
     for column in ["workroom.standardised", "staff.at_least_3", "workroom.built", "workroom.due", "mediation.accepted"]
     {
         questions.extend((2014..2019).map(|number| plain(column, Span::year(number), "month")));
+        questions.push(plain(column, Span::year(2016), "day"));
     }
     questions
 }

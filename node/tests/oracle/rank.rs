@@ -123,7 +123,6 @@ struct Places {
     placed: Vec<Figure>,
     limit: usize,
     unit: String,
-    ascending: bool,
 }
 
 impl Places {
@@ -147,7 +146,7 @@ impl Places {
         let mut rows: Vec<Row> = units.iter().map(row).collect();
         rows.sort_by_key(|(code, place, ..)| (*place == 0, *place, code.clone()));
         let limit = if request.limit == 0 { usize::MAX } else { usize::try_from(request.limit).unwrap() };
-        Self { rows, placed, limit, unit: request.unit.clone(), ascending }
+        Self { rows, placed, limit, unit: request.unit.clone() }
     }
 
     fn compare(&self, shown: &v1::RankReply) -> Result<(), String> {

@@ -179,6 +179,12 @@ fn monday(year: &str, week: &str) -> String {
 }
 
 impl Span {
+    /// Whole months, of a year in which much happens.
+    pub fn of_months(random: &mut Random) -> Self {
+        let grain = *random.pick(&["month", "quarter", "half-year", "year", "year"]);
+        Self { year: random.between(2015, 2017), ..Self::random(random, grain) }
+    }
+
     pub const fn day(year: i64, month: i64, day: i64) -> Self {
         Self { grain: "day", year, number: month, day }
     }

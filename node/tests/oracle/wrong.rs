@@ -1,6 +1,7 @@
 //! Answers that are wrong on purpose: each must be told from the right ones.
 
 use super::compare::Answered;
+use wuji_proto::v1;
 use wuji_proto::v1::figure::Kind;
 use wuji_proto::v1::{Figure, Ratio};
 
@@ -84,7 +85,7 @@ pub const PERIODS: [(&str, &str); 6] = [
 type Spoil = fn(&mut Answered) -> bool;
 
 /// Mistakes of an answer; each says whether there was anything to spoil.
-pub const ANSWERS: [(&str, Spoil); 13] = [
+pub const ANSWERS: [(&str, Spoil); 20] = [
     ("a figure is one more", |answer| {
         let Some(row) = answer.rows.last_mut() else { return false };
         row.figures[0] = row.figures[0].plus(&one_more(&row.figures[0]));
@@ -132,13 +133,37 @@ pub const ANSWERS: [(&str, Spoil); 13] = [
         had
     }),
     ("what is left out is not counted", |answer| std::mem::take(&mut answer.end.left_out) > 0),
-    ("nobody is missing", |answer| {
-        let coverage = answer.end.coverage.as_mut().unwrap();
-        !std::mem::take(&mut coverage.missing).is_empty()
-    }),
+    ("nobody is missing", |answer| !std::mem::take(&mut coverage(answer).missing).is_empty()),
     ("a unit that was not expected was", |answer| {
         let reporting = answer.rows.iter_mut().find_map(|row| row.reporting.as_mut());
         reporting.map(|reporting| reporting.expected += 1).is_some()
+    }),
+    ("one that is absent is not named", |answer| coverage(answer).absent.pop().is_some()),
+    ("one that is absent is another", |answer| {
+        let last = coverage(answer).absent.last_mut();
+        last.map(|unit| unit.code.push('0')).is_some()
+    }),
+    ("only those are absent that are named", |answer| {
+        let coverage = coverage(answer);
+        let named = coverage.absent.len() as u64;
+        std::mem::replace(&mut coverage.absent_count, named) != named
+    }),
+    ("it is as of a second later", |answer| {
+        coverage(answer).as_of_ms += 1_000;
+        true
+    }),
+    ("a unit has another catalogue", |answer| {
+        let shares = &mut coverage(answer).catalogues;
+        let several = shares.len() > 1;
+        if let [first, second, ..] = shares.as_mut_slice() {
+            (first.units, second.units) = (first.units + 1, second.units - 1);
+        }
+        several
+    }),
+    ("an adjustment is forgotten", |answer| answer.end.adjustments.pop().is_some()),
+    ("a report had said what is now", |answer| {
+        let last = answer.end.adjustments.last_mut();
+        last.map(|adjustment| adjustment.issued = adjustment.now).is_some()
     }),
     ("a ratio is reduced", |answer| {
         let figures = answer.rows.iter_mut().flat_map(|row| &mut row.figures);
@@ -151,6 +176,34 @@ pub const ANSWERS: [(&str, Spoil); 13] = [
             }
             _ => false,
         })
+    }),
+];
+
+fn coverage(answer: &mut Answered) -> &mut v1::Coverage {
+    answer.end.coverage.as_mut().unwrap()
+}
+
+type SpoilPlaces = fn(&mut v1::RankReply) -> bool;
+
+/// Mistakes of a table of places.
+pub const PLACES: [(&str, SpoilPlaces); 4] = [
+    ("the last row is left out", |places| places.rows.pop().is_some()),
+    ("equal places are in another order", |places| {
+        let pair = places.rows.windows(2).position(|pair| pair[0].place == pair[1].place);
+        pair.map(|at| places.rows.swap(at, at + 1)).is_some()
+    }),
+    ("a unit's own row is told only if it is among the first", |places| {
+        let own = places.own.as_ref().map(|row| row.unit.clone());
+        let among = own.is_none_or(|own| places.rows.iter().any(|row| row.unit == own));
+        if !among {
+            places.own = None;
+        }
+        !among
+    }),
+    ("a unit's own row is the first", |places| {
+        let (first, own) = (places.rows.first().cloned(), places.own.as_mut());
+        let other = own.zip(first).filter(|(own, first)| own.unit != first.unit);
+        other.map(|(own, first)| *own = first).is_some()
     }),
 ];
 
