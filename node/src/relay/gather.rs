@@ -1,7 +1,7 @@
 //! A question about this node's own scope: each child is asked for its part, and the rows are
 //! added up with what this node wrote itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,6 +41,9 @@ pub(super) struct Gathering<'q> {
     pub(super) sums: Sums,
 }
 
+/// Rows that nobody needs to be asked for.
+pub(super) type HeldRows = BTreeMap<DivisionCode, Vec<v1::QueryRow>>;
+
 /// What one child has answered.
 pub(super) struct Told {
     pub(super) rows: Vec<v1::QueryRow>,
@@ -57,7 +60,9 @@ impl Relay {
             return self.string(gathering, out).await;
         }
         let (mut table, mut unreached) = (Table::default(), Unreached::default());
-        table.add(self.own_rows(&gathering).await?)?;
+        for rows in self.held(&gathering).await?.into_values() {
+            table.add(rows)?;
+        }
         self.gather(&gathering, &mut table, &mut unreached).await?;
         let ordered = table.ordered(&gathering.sums, gathering.shape.order, question.limit);
         out.put(Part::Head(gathering.head())).await?;
@@ -92,7 +97,11 @@ impl Relay {
         if matches!(rows, Rows::Tier(tier) if own.tier() >= tier) {
             (rows, named) = (Rows::Whole, Some(labels.whole(own))); // it is the one row itself
         }
-        let children = subs(&question, rows, &asked.directory, own);
+        let mut children = subs(&question, rows, &asked.directory, own);
+        for sub in &mut children {
+            // A child is held by day, and what this node states of it, it does not know itself.
+            sub.is_held = is_stored && !sub.by_unit;
+        }
         let sums = Sums::new(&shape, &whole.head.columns, question.compare.len());
         Ok(Gathering {
             subs: children,
@@ -127,26 +136,33 @@ impl Relay {
         Ok(answered.await??)
     }
 
-    /// What this node wrote itself: from its cells, or else from its records. By unit it is a
-    /// row of its own, if there is anything; a judicial office writes too.
-    pub(super) async fn own_rows(&self, gathering: &Gathering<'_>) -> Result<Vec<v1::QueryRow>, RelayError> {
-        let asked = gathering.asked;
-        let (question, tier, own) = (gathering.question.clone(), asked.asker, self.here.own());
-        let mut rows = if gathering.is_stored {
-            let by = std::iter::once("unit").chain(fields(asked.question)).map(str::to_owned).collect();
+    /// The rows of what this node holds, by unit: of what it wrote itself, from its cells or else
+    /// from its records (a judicial office writes too), and of the children that are not asked.
+    pub(super) async fn held(&self, gathering: &Gathering<'_>) -> Result<HeldRows, RelayError> {
+        let (question, tier, own) = (gathering.question.clone(), gathering.asked.asker, self.here.own());
+        let mut held = HeldRows::new();
+        if gathering.is_stored {
+            let by = std::iter::once("unit").chain(fields(gathering.asked.question)).map(str::to_owned).collect();
             let question = v1::QueryRequest { by, order_by: String::new(), limit: 0, ..question };
             let answer = self.blocking(move |here| here.answer(&question)).await??;
-            answer.rows().filter(|row| row.unit == own.as_str()).collect()
+            let is_wanted = |unit| unit == own || gathering.subs.iter().any(|sub| sub.child == unit && sub.is_held);
+            for row in answer.rows() {
+                if let Some(unit) = row.unit.parse().ok().filter(|unit| is_wanted(*unit)) {
+                    held.entry(unit).or_default().push(row);
+                }
+            }
         } else {
-            self.blocking(move |here| here.entries(&question, tier)).await??
-        };
-        if gathering.rows == Rows::Whole {
-            gathering.named.as_ref().unwrap_or(&Label::default()).put_all(&mut rows);
-        } else {
-            without_nothing(&mut rows);
-            gathering.labels.entries(own).put_all(&mut rows);
+            held.insert(own, self.blocking(move |here| here.entries(&question, tier)).await??);
         }
-        Ok(rows)
+        if gathering.rows == Rows::Whole {
+            let none = Label::default();
+            held.values_mut().for_each(|rows| gathering.named.as_ref().unwrap_or(&none).put_all(rows));
+        } else if let Some(rows) = held.get_mut(&own) {
+            // By unit it is a row of its own, if there is anything.
+            without_nothing(rows);
+            gathering.labels.entries(own).put_all(rows);
+        }
+        Ok(held)
     }
 
     /// Asks all children, so many at once, and adds up what they answer.
@@ -157,7 +173,7 @@ impl Relay {
         unreached: &mut Unreached,
     ) -> Result<(), RelayError> {
         let kept = Arc::new(AtomicUsize::new(table.figures()));
-        let mut waiting = gathering.subs.iter();
+        let mut waiting = gathering.subs.iter().filter(|sub| !sub.is_held);
         let mut asking = JoinSet::new();
         loop {
             while asking.len() < CHILDREN_AT_ONCE_MAX
@@ -261,6 +277,8 @@ impl Gathering<'_> {
             comparisons: compared
                 .map(|(whole, figures)| v1::Comparison { period: whole.period.clone(), figures: figures.clone() })
                 .collect(),
+            // A filtered total is no figure of a report's.
+            adjustments: if self.comparable { self.whole.end.adjustments.clone() } else { Vec::new() },
             ..v1::QueryEnd::default()
         }
     }

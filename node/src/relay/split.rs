@@ -58,6 +58,8 @@ pub(super) struct Sub {
     pub(super) labelled: bool,
     /// Its rows name their units.
     pub(super) by_unit: bool,
+    /// It need not be asked: this node holds the answer.
+    pub(super) is_held: bool,
 }
 
 /// The questions to the children, in the order of codes.
@@ -81,7 +83,7 @@ pub(super) fn subs(question: &v1::QueryRequest, rows: Rows, directory: &Director
             units_named: 1,
             ..question.clone()
         };
-        subs.push(Sub { child, question, labelled: rows != Rows::Whole && !by_unit, by_unit });
+        subs.push(Sub { child, question, labelled: rows != Rows::Whole && !by_unit, by_unit, is_held: false });
     }
     subs
 }

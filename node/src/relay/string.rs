@@ -42,10 +42,8 @@ impl Relay {
         let (totals, unreached) = (gathering.sums.nothing(), Unreached::default());
         let mut strung = Strung { gathering: &gathering, out, totals, unreached };
         out.put(Part::Head(gathering.head())).await?;
-        for row in self.own_rows(&gathering).await? {
-            gathering.sums.add(&mut strung.totals, &row);
-            out.put(Part::Row(row)).await?;
-        }
+        let mut held = self.held(&gathering).await?;
+        strung.rows(held.remove(&self.here.own()).unwrap_or_default()).await?;
         let mut waiting = gathering.subs.iter().enumerate();
         let (mut asking, mut begun) = (JoinSet::<Begun>::new(), BTreeMap::new());
         let mut wanted = 0;
@@ -53,8 +51,12 @@ impl Relay {
             while asking.len() + begun.len() < CHILDREN_AT_ONCE_MAX
                 && let Some((at, sub)) = waiting.next()
             {
-                let (parts, ours) = (self.ask(&gathering, sub), gathering.whole.head.clone());
-                asking.spawn(begin(at, parts, ours));
+                if sub.is_held {
+                    begun.insert(at, None);
+                } else {
+                    let (parts, ours) = (self.ask(&gathering, sub), gathering.whole.head.clone());
+                    asking.spawn(begin(at, parts, ours));
+                }
             }
             if !begun.contains_key(&wanted) && !asking.is_empty() {
                 let joined = if begun.is_empty() {
@@ -64,14 +66,16 @@ impl Relay {
                 };
                 if let Some(joined) = joined {
                     let (at, parts, head) = joined.map_err(|_| RelayError::Interrupted)?;
-                    begun.insert(at, (parts, head));
+                    begun.insert(at, Some((parts, head)));
                     continue;
                 }
             }
-            let Some((at, (parts, head))) = begun.remove_entry(&wanted).or_else(|| begun.pop_first()) else { break };
+            let Some((at, answer)) = begun.remove_entry(&wanted).or_else(|| begun.pop_first()) else { break };
             wanted = at + 1;
-            if let Some(sub) = gathering.subs.get(at) {
-                strung.child(sub, parts, head).await?;
+            let Some(sub) = gathering.subs.get(at) else { continue };
+            match answer {
+                Some((parts, head)) => strung.child(sub, parts, head).await?,
+                None => strung.rows(held.remove(&sub.child).unwrap_or_default()).await?,
             }
         }
         let rest = gathering.sums.nothing();
@@ -91,6 +95,15 @@ async fn begin(at: usize, mut parts: Parts, ours: v1::QueryHead) -> Begun {
 }
 
 impl Strung<'_> {
+    /// Passes rows through that are held here.
+    async fn rows(&mut self, rows: Vec<v1::QueryRow>) -> Result<(), RelayError> {
+        for row in rows {
+            self.gathering.sums.add(&mut self.totals, &row);
+            self.out.put(Part::Row(row)).await?;
+        }
+        Ok(())
+    }
+
     /// Passes a child's rows through. Only the reader's going away is an error.
     async fn child(&mut self, sub: &Sub, mut parts: Parts, head: Result<(), RelayError>) -> Result<(), RelayError> {
         let form = self.gathering.form(sub);

@@ -65,7 +65,7 @@ proptest! {
     #[test]
     fn what_is_held_and_relayed_alike_is_the_same(
         records in written(),
-        measure in prop::sample::select(vec!["mediation.accepted", "mediation.succeeded", "mediation.open", "mediation.open_over_30_days", "mediation.people", "mediation.success_rate"]),
+        measure in prop::sample::select(vec!["mediation.accepted", "mediation.succeeded", "mediation.open", "mediation.open_over_30_days", "mediation.people", "mediation.success_rate", "expected", "received", "reported"]),
         field in prop::sample::select(vec!["", "dispute_type", "source"]),
         units in prop::sample::select(UNITS.to_vec()),
         grain in prop::sample::select(vec!["", "month", "day"]),
