@@ -65,7 +65,7 @@ proptest! {
     #[test]
     fn what_is_held_and_relayed_alike_is_the_same(
         records in written(),
-        measure in prop::sample::select(vec!["mediation.accepted", "mediation.succeeded", "mediation.open", "mediation.open_over_30_days", "mediation.people", "mediation.success_rate", "expected", "received", "reported"]),
+        measure in prop::sample::select(vec!["mediation.accepted", "mediation.succeeded", "mediation.open", "mediation.open_over_30_days", "mediation.people", "mediation.success_rate"]),
         field in prop::sample::select(vec!["", "dispute_type", "source"]),
         units in prop::sample::select(UNITS.to_vec()),
         grain in prop::sample::select(vec!["", "month", "day"]),
@@ -82,6 +82,19 @@ proptest! {
         if scope.is_empty() && !units.is_empty() {
             prop_assert_eq!(shown(&relayed.end.in_transit), shown(&local.end.in_transit));
         }
+    }
+
+    #[test]
+    fn what_a_node_states_of_its_children_is_in_relayed_rows(
+        (measure, units) in prop::sample::select(vec![("expected", "unit"), ("expected", ""), ("received", "unit"), ("received", "workroom"), ("reported", "workroom")]),
+        grain in prop::sample::select(vec!["", "month", "day"]),
+        node in prop::sample::select(vec!["37", "3711", "371122101", "371302101"]),
+    ) {
+        let world = World::new(&[case("371122101201", "2026-01-05", &[])]);
+        let by: Vec<&str> = [units].into_iter().filter(|word| !word.is_empty()).collect();
+        let question = query("", &[measure], "2026-01", "2026-02", grain, &by);
+        let Ok(local) = world.local(node, &question) else { return Ok(()) };
+        prop_assert_eq!(told(&block_on(world.relayed(node, &question)).unwrap()), told(&local));
     }
 
     #[test]
