@@ -70,7 +70,12 @@ pub fn shown(coverage: &Coverage, all: bool) -> String {
     said += &named.line("not reported", &coverage.missing, coverage.missing_count);
     said += &named.line("absent", &coverage.absent, coverage.absent_count);
     said += &named.line("could not be reached", &coverage.unreached, 0);
-    said += &named.line("unsettled, so not in the figures", &coverage.unsettled, 0);
+    let (lost, held): (Vec<_>, Vec<_>) = coverage.unsettled.iter().cloned().partition(|unit| unit.state == "unsettled");
+    said += &named.line("held, so not in the figures since", &held, 0);
+    said += &named.line("unsettled, and in the figures", &lost, 0);
+    for it in &coverage.unsettled_figures {
+        let _ = writeln!(said, "of {}, {} is unsettled", harmless(&it.measure), number::grouped(it.amount.into()));
+    }
     if let [_, _, ..] = coverage.catalogues.as_slice() {
         let _ = writeln!(said, "catalogues: {}", catalogues(&coverage.catalogues));
     }
@@ -143,6 +148,10 @@ fn unit(unit: &AbsentUnit) -> String {
 /// The coverage as JSON (docs/cli-json.md).
 pub fn json(coverage: &Coverage) -> Value {
     let shares = coverage.catalogues.iter().map(|it| json!({"version": text(&it.version), "units": it.units}));
+    let unsettled = coverage
+        .unsettled_figures
+        .iter()
+        .map(|it| json!({"measure": it.measure, "revision": it.revision, "amount": it.amount}));
     let confirmation = coverage.confirmation.as_ref().map(|it| {
         json!({
             "confirmed": it.confirmed,
@@ -161,6 +170,7 @@ pub fn json(coverage: &Coverage) -> Value {
         "absent_count": coverage.absent_count.max(coverage.absent.len() as u64),
         "unreached": units_json(&coverage.unreached),
         "unsettled": units_json(&coverage.unsettled),
+        "unsettled_figures": unsettled.collect::<Vec<_>>(),
         "catalogues": shares.collect::<Vec<_>>(),
         "by_month": coverage.by_month,
         "as_of": time(coverage.as_of_ms),

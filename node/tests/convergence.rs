@@ -6,10 +6,10 @@
 
 #[path = "convergence/audit.rs"]
 mod audit;
-#[path = "convergence/snapshot.rs"]
-mod snapshot;
 #[path = "convergence/coming_back.rs"]
 mod coming_back;
+#[path = "convergence/snapshot.rs"]
+mod snapshot;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 

@@ -1,20 +1,23 @@
 //! `wuji child`: which children a node expects. Nobody else is let in, and `expected` in
 //! every coverage is folded from this registry.
 
+mod decide;
+mod unsettled;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde::Serialize;
-use wuji_proto::v1::{AdoptChildRequest, ListChildrenRequest, PlannedChild, RegisterChildRequest};
+use wuji_proto::v1::{ListChildrenRequest, PlannedChild, RegisterChildRequest};
 use wuji_proto::{DivisionCode, period};
 
 use crate::args::Global;
 use crate::client::request;
 use crate::clock;
 use crate::exit::Exit;
-use crate::output::json::serialize_date;
+use crate::output::json::{serialize_date, serialize_optional_date};
 use crate::output::{Cell, Column, Sheet};
 use crate::values;
 
@@ -24,7 +27,15 @@ pub enum ChildCommand {
     /// Plan a child of this node; the same again changes nothing
     Register(RegisterArgs),
     /// Decide about a child that is held because it came back with another journal
-    Adopt(AdoptArgs),
+    Adopt(decide::AdoptArgs),
+    /// List what children lost when they went back in time, and what still counts on
+    Unsettled(unsettled::UnsettledArgs),
+    /// Take a child's unsettled amounts out of the totals
+    Settle(decide::SettleArgs),
+    /// Give up waiting for an absent child's complete mark
+    Release(decide::ReleaseArgs),
+    /// End a unit: its figures stay, it is let in no more
+    Retire(decide::RetireArgs),
     /// List the planned children of this node
     #[command(after_help = "EXAMPLES\n  wuji child list -c 371122\n  wuji child list -c 371122 --output csv")]
     List,
@@ -47,85 +58,16 @@ pub struct RegisterArgs {
     pub expected_from: Option<Date>,
 }
 
-/// What `wuji child adopt` takes.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-A workroom whose machine was replaced comes back empty: --keep-history lets what it had sent
-count on beside what it will send. A unit that was restored, or that has children, sends what it
-has: --replace puts that in the place of what is held. What is held is journalled in any case.
-
-EXAMPLES
-  wuji child adopt 371122102205 --keep-history -c 371122102
-  wuji child adopt 371122102205 --replace -c 371122102")]
-pub struct AdoptArgs {
-    /// The child's division code
-    pub code: DivisionCode,
-    /// The decision.
-    #[command(flatten)]
-    pub decision: Decision,
-}
-
-/// One of the two.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct Decision {
-    /// It came back empty: its history counts on
-    #[arg(long)]
-    pub keep_history: bool,
-    /// What it has replaces what is held
-    #[arg(long)]
-    pub replace: bool,
-}
-
 /// Runs a command below `wuji child`.
 pub async fn run(command: ChildCommand, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         ChildCommand::Register(args) => register(args, global).await,
-        ChildCommand::Adopt(args) => adopt(&args, global).await,
+        ChildCommand::Adopt(args) => decide::adopt(&args, global).await,
+        ChildCommand::Unsettled(args) => unsettled::run(&args, global).await,
+        ChildCommand::Settle(args) => decide::settle(&args, global).await,
+        ChildCommand::Release(args) => decide::release(&args, global).await,
+        ChildCommand::Retire(args) => decide::retire(&args, global).await,
         ChildCommand::List => list(global).await,
-    }
-}
-
-#[derive(Serialize)]
-struct Adopted {
-    code: DivisionCode,
-    incarnation: String,
-    kept_history: bool,
-    journalled_cells: u64,
-}
-
-async fn adopt(args: &AdoptArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let client = global.connect().await?;
-    let message = AdoptChildRequest { code: args.code.to_string(), keep_history: args.decision.keep_history };
-    let operation = format!("adopt the child {}", args.code);
-    let reply = client.node().adopt_child(request(message)).await;
-    let reply = reply.map_err(|status| client.error(&operation, status))?.into_inner();
-    let adopted = Adopted {
-        code: args.code,
-        incarnation: reply.incarnation,
-        kept_history: args.decision.keep_history,
-        journalled_cells: reply.cells,
-    };
-    global.output().document(&adopted, adopted_sheet, |it, _| {
-        let history = if it.kept_history { "its history counts on" } else { "what it has replaces what is held" };
-        format!(
-            "adopted {}: {history}; {} cells are in the journal; it connects again within a minute\n",
-            it.code, it.journalled_cells
-        )
-    })?;
-    Ok(Exit::Done.into())
-}
-
-fn adopted_sheet(done: &Adopted) -> Sheet {
-    Sheet {
-        columns: ["code", "incarnation", "kept_history", "journalled_cells"].map(Column::text).into(),
-        rows: vec![vec![
-            Cell::text(done.code.as_str()),
-            Cell::text(&done.incarnation),
-            Cell::text(if done.kept_history { "true" } else { "false" }),
-            Cell::Text(done.journalled_cells.to_string()),
-        ]],
-        totals: None,
     }
 }
 
@@ -188,6 +130,9 @@ struct Child {
     expected_from: Date,
     /// Null until it first connected.
     incarnation: Option<String>,
+    /// The first day on which it is not expected; null while it goes on.
+    #[serde(serialize_with = "serialize_optional_date")]
+    retired_from: Option<Date>,
 }
 
 impl From<PlannedChild> for Child {
@@ -197,6 +142,7 @@ impl From<PlannedChild> for Child {
             name: child.name,
             expected_from: period::date(child.expected_from),
             incarnation: Some(child.incarnation).filter(|text| !text.is_empty()),
+            retired_from: child.retired_from.map(period::date),
         }
     }
 }
@@ -220,10 +166,11 @@ fn planned_sheet(planned: &Planned) -> Sheet {
             Cell::text(&child.name),
             Cell::Date(child.expected_from),
             Cell::text(child.incarnation.as_deref().unwrap_or_default()),
+            child.retired_from.map_or_else(|| Cell::text(""), Cell::Date),
         ]
     };
     Sheet {
-        columns: ["code", "name", "expected_from", "incarnation"].map(Column::text).into(),
+        columns: ["code", "name", "expected_from", "incarnation", "retired_from"].map(Column::text).into(),
         rows: planned.children.iter().map(row).collect(),
         totals: None,
     }

@@ -69,6 +69,11 @@ pub fn serialize_date<S: serde::Serializer>(date: &Date, serializer: S) -> Resul
     serializer.collect_str(date)
 }
 
+/// For `serialize_with`: a civil date as ISO 8601; null for none.
+pub fn serialize_optional_date<S: serde::Serializer>(date: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
+    date.map(|date| date.to_string()).serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

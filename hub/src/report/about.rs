@@ -69,6 +69,9 @@ fn covered(coverage: &Coverage) -> Vec<(&'static str, String)> {
     named("未连通单位", &coverage.absent, coverage.absent_count);
     named("待处理单位", &coverage.unsettled, 0);
     named("未答复单位", &coverage.unreached, 0);
+    for it in &coverage.unsettled_figures {
+        facts.push(("待核数据", format!("{}：{}", it.measure, number::grouped(it.amount.into()))));
+    }
     if let Some(confirmation) = &coverage.confirmation {
         facts.push((
             "确认",
@@ -98,6 +101,8 @@ fn state(unit: &AbsentUnit) -> String {
         "planned" => "尚未接入",
         "absent" => "未连接",
         "held" => "待核准",
+        "unsettled" => "数据待核",
+        "retired" => "已撤销",
         "catching-up" => "补传中",
         "re-syncing" => "重新同步中",
         "not-reported" => "未报",

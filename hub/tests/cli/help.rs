@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 30] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -23,6 +23,10 @@ const COMMANDS: [&[&str]; 26] = [
     &["report", "list"],
     &["child", "register"],
     &["child", "adopt"],
+    &["child", "unsettled"],
+    &["child", "settle"],
+    &["child", "release"],
+    &["child", "retire"],
     &["child", "list"],
     &["division", "find"],
     &["node"],

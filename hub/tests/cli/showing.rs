@@ -92,6 +92,46 @@ fn a_child_is_adopted_only_with_a_decision() {
 }
 
 #[test]
+fn what_a_child_lost_is_named_listed_and_settled() {
+    let dir = Dir::new();
+    let restored = dir.out(&["child", "adopt", "371122104", "--replace"]);
+    assert!(restored.contains("42 amounts that it lost count on, unsettled"), "{restored}");
+    assert!(restored.contains("wuji child unsettled 371122104 -c 371122"), "{restored}");
+    let unknown = dir.out(&["child", "adopt", "371122105", "--replace"]);
+    assert!(unknown.contains("cannot tell which"), "{unknown}");
+
+    let listed = dir.out(&["child", "unsettled", "--output", "csv"]);
+    assert!(listed.contains("371122104,阎庄镇,2016-08-15,mediation.accepted,受理案件,source=依申请,2"), "{listed}");
+    let none = dir.wuji(&["child", "unsettled", "371122102"]);
+    assert!(none.err.contains("no amount is unsettled"), "{}", none.err);
+
+    let settled = dir.out(&["child", "settle", "371122104", "--re-entered"]);
+    assert_eq!(settled, "settled 371122104: 42 amounts were re-entered and count no more\n");
+    let refused = dir.wuji(&["child", "settle", "371122102", "--given-up"]);
+    assert!(refused.code != 0 && refused.err.contains("nothing of 371122102 is unsettled"), "{}", refused.err);
+    assert_eq!(dir.wuji(&["child", "settle", "371122104"]).code, 2, "it takes a decision");
+}
+
+#[test]
+fn a_child_is_released_or_retired_by_name() {
+    let dir = Dir::new();
+    let released = dir.out(&["child", "release", "371122103"]);
+    assert!(released.contains("nobody waits for it"), "{released}");
+    let retired = dir.out(&["child", "retire", "371122103", "--from", "2026-12-01"]);
+    assert_eq!(retired, "371122103 is retired, from 2026-12-01 on; its figures stay, 1750 cells are in the journal\n");
+    let again = dir.out(&["child", "retire", "371122104"]);
+    assert!(again.contains("was retired already"), "{again}");
+}
+
+#[test]
+fn status_says_what_is_unsettled_and_since_when() {
+    let said = Dir::new().out(&["status"]);
+    assert!(said.contains("unsettled since 2016-08-15 08:30:00: it went back in time; 42 amounts"), "{said}");
+    assert!(said.contains("held since 2016-08-15 07:30:00: it came back"), "{said}");
+    assert!(said.contains("next: wuji child adopt 371122103 -c 371122 --help"), "{said}");
+}
+
+#[test]
 fn every_field_of_a_document_is_described() {
     // Below these stand the catalogue's names.
     const NAMED_BY_THE_CATALOGUE: [&str; 7] = ["values", "units", "words", "figures", "totals", "rest", "in_transit"];
@@ -126,6 +166,10 @@ fn every_field_of_a_document_is_described() {
         &["child", "list"],
         &["child", "register", "371122104", "--name", "x"],
         &["child", "adopt", "371122104", "--replace"],
+        &["child", "unsettled"],
+        &["child", "settle", "371122104", "--given-up"],
+        &["child", "release", "371122104"],
+        &["child", "retire", "371122103"],
         &["ledger", "show", &record.id],
         &["ledger", "list", "mediation"],
         &["ledger", "add", "publicity", "topic=x"],

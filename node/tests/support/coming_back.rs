@@ -45,6 +45,8 @@ impl Federation {
         let directory = self.units[node].options.directory.clone();
         std::fs::remove_dir_all(&directory).unwrap();
         copy_directory(&self.image(node), &directory);
+        // It was on that disk too.
+        let _ = std::fs::remove_dir_all(self.copy(node));
         self.records.insert(node, records);
         self.newest.remove(&node);
         self.newest.extend(newest.map(|newest| (node, newest)));

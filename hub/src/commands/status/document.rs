@@ -112,6 +112,23 @@ pub struct Child {
     pub version: Optional,
     pub malformed_items: u64,
     pub items_received: u64,
+    /// Since when a decision about it is waited for.
+    #[serde(serialize_with = "serialize_time")]
+    pub waiting_since: i64,
+    /// What it lost when it went back in time, and counts on; null: nothing.
+    pub unsettled: Option<Unsettled>,
+    /// Nobody waits for its complete mark.
+    pub released: bool,
+}
+
+/// What a child lost, until an operator settles it.
+#[derive(Serialize)]
+pub struct Unsettled {
+    #[serde(serialize_with = "serialize_time")]
+    pub since: i64,
+    pub amounts: u64,
+    /// There may be more than these.
+    pub unknown: bool,
 }
 
 fn some(text: String) -> Optional {
@@ -217,6 +234,13 @@ impl From<ChildStatus> for Child {
             version: some(it.version),
             malformed_items: it.malformed,
             items_received: it.items_received,
+            waiting_since: it.waiting_since_ms,
+            unsettled: (it.unsettled_since_ms != 0).then_some(Unsettled {
+                since: it.unsettled_since_ms,
+                amounts: it.unsettled,
+                unknown: it.unsettled_unknown,
+            }),
+            released: it.released,
         }
     }
 }

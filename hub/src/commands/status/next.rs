@@ -16,7 +16,8 @@ pub struct Next {
 pub fn next(status: &StatusReply, measure: Option<&str>) -> Next {
     journal(status)
         .or_else(|| status.parent.as_ref().and_then(|parent| parent_trouble(status, parent)))
-        .or_else(|| status.children.iter().find_map(child_trouble))
+        .or_else(|| status.children.iter().find_map(|child| child_trouble(child, &status.code)))
+        .or_else(|| status.children.iter().find_map(|child| unsettled(child, &status.code)))
         .or_else(|| audit(status))
         .or_else(|| first(status, "planned").map(never_connected))
         .or_else(|| behind(status))
@@ -58,14 +59,20 @@ fn parent_trouble(status: &StatusReply, parent: &ParentStatus) -> Option<Next> {
     }
 }
 
-fn child_trouble(child: &ChildStatus) -> Option<Next> {
+fn child_trouble(child: &ChildStatus, own: &str) -> Option<Next> {
     let look = format!("wuji status -c {}", child.code);
     let named = format!("the child {} {}", child.code, child.name);
     match (child.state.as_str(), child.digest.as_str()) {
-        ("held", _) if child.reason.contains("another journal") => {
-            Some(say(format!("{named} is held: {}", child.reason), format!("wuji child adopt {} --help", child.code)))
+        ("held", _) if child.waiting_since_ms != 0 => {
+            let why = if child.reason.is_empty() { "it came with another journal" } else { &child.reason };
+            Some(say(format!("{named} is held: {why}"), format!("wuji child adopt {} -c {own} --help", child.code)))
         }
         ("held", _) => Some(say(format!("{named} is held: {}", child.reason), look)),
+        // Nothing goes upward before it has sent again; with it, or without it.
+        ("absent", "catching-up") if !child.released => Some(say(
+            format!("{named} is not connected, and what it sent last may be missing here: start it, or give that up"),
+            format!("wuji child release {} -c {own}", child.code),
+        )),
         ("absent", _) => Some(say(format!("{named} is not connected: see that it runs"), look)),
         ("connected", "differs") if child.resync.is_empty() => {
             Some(say(format!("the copy of {named} differs from its feed and no re-sync runs"), look))
@@ -76,6 +83,18 @@ fn child_trouble(child: &ChildStatus) -> Option<Next> {
         )),
         _ => None,
     }
+}
+
+fn unsettled(child: &ChildStatus, own: &str) -> Option<Next> {
+    (child.unsettled_since_ms != 0).then(|| {
+        say(
+            format!(
+                "the child {} {} went back in time, and what it lost counts on: have it entered again, then settle it",
+                child.code, child.name
+            ),
+            format!("wuji child unsettled {} -c {own}", child.code),
+        )
+    })
 }
 
 fn audit(status: &StatusReply) -> Option<Next> {
@@ -174,7 +193,22 @@ mod tests {
             "1 figures",
             "wuji audit totals --deep --repair -c 371122",
         );
-        expect(|it| it.children[0].state = "absent".into(), "not connected", "wuji status -c 371122102");
+        expect(
+            |it| it.children[1].unsettled_since_ms = 1,
+            "went back in time",
+            "wuji child unsettled 371122103 -c 371122",
+        );
+        expect(
+            |it| it.children[0].state = "absent".into(),
+            "what it sent last may be missing",
+            "wuji child release 371122102 -c 371122",
+        );
+        expect(|it| it.children[0].released = true, "not connected", "wuji status -c 371122102");
+        expect(
+            |it| (it.children[0].state, it.children[0].waiting_since_ms) = ("held".into(), 1),
+            "another journal",
+            "wuji child adopt 371122102 -c 371122 --help",
+        );
         expect(
             |it| it.parent.as_mut().unwrap().state = "connecting".into(),
             "link to the parent 3711 is down",

@@ -135,12 +135,31 @@ fn short(text: &str) -> String {
 fn remarks(child: &Child, colour: bool) -> String {
     let malformed = (child.malformed_items > 0)
         .then(|| format!("{} malformed items were set aside", grouped(child.malformed_items.into())));
-    let held = child.reason.as_ref().map(|why| format!("{}: {why}", child.state));
+    let since = match child.waiting_since {
+        0 => String::new(),
+        since => format!(" since {}", clock::shown(since)),
+    };
+    let held = child.reason.as_ref().map(|why| format!("{}{since}: {why}", child.state));
+    let unsettled = child.unsettled.as_ref().map(|it| {
+        let what = match (it.amounts, it.unknown) {
+            (0, _) => "what it lost is not known".to_owned(),
+            (count, false) => format!("{} amounts that it lost count on", grouped(count.into())),
+            (count, true) => format!("{} amounts that it lost count on, and there may be more", grouped(count.into())),
+        };
+        format!("unsettled since {}: it went back in time; {what}", clock::shown(it.since))
+    });
+    let released = child.released.then(|| "released: nobody waits for what it sent last".to_owned());
     let resync = child.resync.as_ref().map(|how| format!("re-sync: {how}"));
-    [(held, Tone::Bad), (resync, Tone::Waiting), (malformed, Tone::Bad)]
-        .into_iter()
-        .filter_map(|(remark, tone)| Some(format!("{}  {}\n", child.code, table::toned(&remark?, tone, colour))))
-        .collect()
+    [
+        (held, Tone::Bad),
+        (unsettled, Tone::Waiting),
+        (released, Tone::Waiting),
+        (resync, Tone::Waiting),
+        (malformed, Tone::Bad),
+    ]
+    .into_iter()
+    .filter_map(|(remark, tone)| Some(format!("{}  {}\n", child.code, table::toned(&remark?, tone, colour))))
+    .collect()
 }
 
 /// The children: all that there is, for CSV.
@@ -165,9 +184,13 @@ pub fn children_sheet(status: &Status) -> Sheet {
             text(&child.reason),
             Cell::count(child.malformed_items),
             Cell::count(child.items_received),
+            Cell::Time(child.waiting_since),
+            Cell::Time(child.unsettled.as_ref().map_or(0, |it| it.since)),
+            Cell::count(child.unsettled.as_ref().map_or(0, |it| it.amounts)),
+            Cell::text(if child.released { "true" } else { "false" }),
         ]
     };
-    let names: [(&str, bool); 17] = [
+    let names: [(&str, bool); 21] = [
         ("code", false),
         ("name", false),
         ("state", false),
@@ -185,6 +208,10 @@ pub fn children_sheet(status: &Status) -> Sheet {
         ("reason", false),
         ("malformed_items", true),
         ("items_received", true),
+        ("waiting_since", false),
+        ("unsettled_since", false),
+        ("unsettled_amounts", true),
+        ("released", false),
     ];
     Sheet {
         columns: names.map(|(name, number)| if number { Column::number(name) } else { Column::text(name) }).into(),

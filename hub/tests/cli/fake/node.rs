@@ -5,12 +5,14 @@ use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
     AdoptChildReply, AdoptChildRequest, AuditStatus, ChildStatus, IndexStatus, JournalStatus, ListChildrenReply,
-    ListChildrenRequest, ParentStatus, PlannedChild, RegisterChildReply, RegisterChildRequest, StatusReply,
-    StatusRequest, TreeRequest, TreeUnit,
+    ListChildrenRequest, ListUnsettledRequest, ParentStatus, PlannedChild, RegisterChildReply, RegisterChildRequest,
+    ReleaseChildReply, ReleaseChildRequest, RetireChildReply, RetireChildRequest, SettleChildReply, SettleChildRequest,
+    StatusReply, StatusRequest, TreeRequest, TreeUnit, UnsettledAmount,
 };
 
 use super::Fake;
 
+type Amounts = Pin<Box<dyn Stream<Item = Result<UnsettledAmount, Status>> + Send>>;
 type Units = Pin<Box<dyn Stream<Item = Result<TreeUnit, Status>> + Send>>;
 
 const NOW_MS: i64 = 1_471_224_600_000;
@@ -51,6 +53,8 @@ fn children() -> Vec<ChildStatus> {
         clock_skew_ms: 4,
         version: "0.1.0".to_owned(),
         items_received: 2_087,
+        unsettled: 42,
+        unsettled_since_ms: NOW_MS - 3_600_000,
         ..ChildStatus::default()
     };
     let held = ChildStatus {
@@ -59,6 +63,7 @@ fn children() -> Vec<ChildStatus> {
         state: "held".to_owned(),
         digest: "unknown".to_owned(),
         reason: "it came back with a new incarnation".to_owned(),
+        waiting_since_ms: NOW_MS - 7_200_000,
         ..ChildStatus::default()
     };
     vec![connected, held]
@@ -138,8 +143,55 @@ impl Node for Fake {
     }
 
     async fn adopt_child(&self, asked: Request<AdoptChildRequest>) -> Result<Response<AdoptChildReply>, Status> {
-        let cells = if asked.into_inner().keep_history { 1_750 } else { 0 };
-        Ok(Response::new(AdoptChildReply { incarnation: "5d3c0f10-1111-4222-8333-444455556666".to_owned(), cells }))
+        let incarnation = "5d3c0f10-1111-4222-8333-444455556666".to_owned();
+        let asked = asked.into_inner();
+        let (cells, unsettled) = match (asked.keep_history, asked.code.as_str()) {
+            (true, _) => (1_750, 0),
+            (false, "371122104") => (1_750, 42),
+            (false, _) => (0, 0),
+        };
+        Ok(Response::new(AdoptChildReply { incarnation, cells, unsettled, unknown: asked.code == "371122105" }))
+    }
+
+    async fn settle_child(&self, asked: Request<SettleChildRequest>) -> Result<Response<SettleChildReply>, Status> {
+        match asked.into_inner().code.as_str() {
+            "371122102" => Err(Status::failed_precondition("nothing of 371122102 is unsettled")),
+            _ => Ok(Response::new(SettleChildReply { amounts: 42 })),
+        }
+    }
+
+    type ListUnsettledStream = Amounts;
+
+    async fn list_unsettled(&self, asked: Request<ListUnsettledRequest>) -> Result<Response<Amounts>, Status> {
+        let amount = |measure: &str, title: &str, fields: &[&str], words: &[&str], amount| UnsettledAmount {
+            code: "371122104".to_owned(),
+            name: "阎庄镇".to_owned(),
+            measure: measure.to_owned(),
+            title_zh: title.to_owned(),
+            revision: 1,
+            period: "2016-08-15".to_owned(),
+            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            amount,
+            ..UnsettledAmount::default()
+        };
+        let amounts = match asked.into_inner().code.as_str() {
+            "371122102" => Vec::new(),
+            _ => vec![
+                amount("entries", "台账条数", &["ledger"], &["mediation"], 3),
+                amount("mediation.accepted", "受理案件", &["source"], &["依申请"], 2),
+            ],
+        };
+        Ok(Response::new(Box::pin(tokio_stream::iter(amounts.into_iter().map(Ok)))))
+    }
+
+    async fn release_child(&self, _: Request<ReleaseChildRequest>) -> Result<Response<ReleaseChildReply>, Status> {
+        Ok(Response::new(ReleaseChildReply {}))
+    }
+
+    async fn retire_child(&self, asked: Request<RetireChildRequest>) -> Result<Response<RetireChildReply>, Status> {
+        let repeated = asked.into_inner().code == "371122104";
+        Ok(Response::new(RetireChildReply { repeated, cells: if repeated { 0 } else { 1_750 } }))
     }
 
     async fn list_children(&self, _: Request<ListChildrenRequest>) -> Result<Response<ListChildrenReply>, Status> {
@@ -148,6 +200,7 @@ impl Node for Fake {
             name: name.to_owned(),
             expected_from: 42_734,
             incarnation: incarnation.to_owned(),
+            retired_from: (code == "371122103").then_some(43_000),
         };
         let children = vec![
             child("371122102", "招贤镇", "5d3c0f10-1111-4222-8333-444455556666"),
