@@ -177,6 +177,20 @@ impl Client {
         Ok(())
     }
 
+    /// What a child lost and counts on is given up; how many amounts.
+    pub async fn give_up(&self, code: DivisionCode) -> anyhow::Result<u64> {
+        let request = v1::SettleChildRequest { code: code.to_string(), re_entered: false };
+        let reply = NodeClient::new(self.channel()).settle_child(request).await;
+        Ok(reply.map_err(|status| self.error("settling", &status))?.into_inner().amounts)
+    }
+
+    /// Ends a unit from a day on, days since 1900-01-01.
+    pub async fn retire(&self, code: DivisionCode, from: i32) -> anyhow::Result<()> {
+        let request = v1::RetireChildRequest { code: code.to_string(), from };
+        let reply = NodeClient::new(self.channel()).retire_child(request).await;
+        reply.map(drop).map_err(|status| self.error("retiring a child", &status))
+    }
+
     /// Plans a child.
     pub async fn register(&self, code: DivisionCode, name: &str, expected_from: i32) -> anyhow::Result<()> {
         let request = v1::RegisterChildRequest { code: code.to_string(), name: name.to_owned(), expected_from };

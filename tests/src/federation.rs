@@ -46,11 +46,13 @@ pub struct Setup {
     pub hold_seconds: u32,
     /// The port of its page of numbers.
     pub metrics_port: Option<u16>,
+    /// `--accept-loss`.
+    pub accept_loss: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { catalogue: None, certificate: None, hold_seconds: 10, metrics_port: None }
+        Self { catalogue: None, certificate: None, hold_seconds: 10, metrics_port: None, accept_loss: false }
     }
 }
 
@@ -129,7 +131,9 @@ impl Federation {
         self.configure(unit).await?;
         let mut node = unit.node.lock().await;
         ensure!(node.is_none(), "{code} is running already");
-        let started = Node::start(&self.directory(code)).await.with_context(|| format!("starting {code}"))?;
+        let flags: &[&str] = if unit.setup.lock().await.accept_loss { &["--accept-loss"] } else { &[] };
+        let started = Node::start_with(&self.directory(code), flags).await;
+        let started = started.with_context(|| format!("starting {code}"))?;
         self.lead(unit, Some(started.address));
         *node = Some(started);
         Ok(())
@@ -161,6 +165,18 @@ impl Federation {
     /// Asks a node to stop with SIGTERM, and waits until it has.
     pub async fn stop(&self, code: &str) -> anyhow::Result<ExitStatus> {
         self.running(code).await?.stop().await
+    }
+
+    /// Keeps an image of the disk of a node that is not running.
+    pub fn keep_disk(&self, code: &str) -> anyhow::Result<()> {
+        copy(&self.directory(code).join("data"), &self.directory(code).join("image"))
+    }
+
+    /// The disk of a node that is not running comes back as its image.
+    pub fn roll_back(&self, code: &str) -> anyhow::Result<()> {
+        let data = self.directory(code).join("data");
+        std::fs::remove_dir_all(&data)?;
+        copy(&self.directory(code).join("image"), &data)
     }
 
     /// Changes what a node is set up with, from its next start on.
@@ -257,6 +273,20 @@ impl Drop for Federation {
             eprintln!("the federation's directory is kept: {}", home.keep().display());
         }
     }
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a unit is called.

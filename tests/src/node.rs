@@ -31,12 +31,20 @@ pub struct Refused {
 impl Node {
     /// Starts the node of a directory and waits until it serves; an error if it does not.
     pub async fn start(directory: &Path) -> anyhow::Result<Self> {
-        Self::start_program(&program::node()?, directory).await
+        Self::start_with(directory, &[]).await
+    }
+
+    /// As [`start`](Self::start), with flags.
+    pub async fn start_with(directory: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+        Self::serving(spawn(&program::node()?, directory, &directory.join("node.log"), flags)?, directory).await
     }
 
     /// As [`start`](Self::start), of another build of the program.
     pub async fn start_program(program: &Path, directory: &Path) -> anyhow::Result<Self> {
-        let mut child = spawn(program, directory, &directory.join("node.log"))?;
+        Self::serving(spawn(program, directory, &directory.join("node.log"), &[])?, directory).await
+    }
+
+    async fn serving(mut child: Child, directory: &Path) -> anyhow::Result<Self> {
         match ready(&mut child).await? {
             Some(address) => Ok(Self { child, address }),
             None => bail!("the node did not start: {}", tail(&directory.join("node.log"))),
@@ -46,7 +54,7 @@ impl Node {
     /// Starts a node that must refuse to serve.
     pub async fn refused(directory: &Path) -> anyhow::Result<Refused> {
         let log = directory.join("refused.log");
-        let mut child = spawn(&program::node()?, directory, &log)?;
+        let mut child = spawn(&program::node()?, directory, &log, &[])?;
         ensure!(ready(&mut child).await?.is_none(), "the node in {} serves, and should not", directory.display());
         let status = timeout(wait::LONGEST, child.wait()).await.context("waiting for a refused node's end")??;
         let words = std::fs::read_to_string(&log)?;
@@ -88,13 +96,14 @@ impl Node {
     }
 }
 
-fn spawn(program: &Path, directory: &Path, log: &Path) -> anyhow::Result<Child> {
+fn spawn(program: &Path, directory: &Path, log: &Path, flags: &[&str]) -> anyhow::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log).context("opening the node's log")?;
     Command::new(program)
         .arg("--config")
         .arg(directory.join("node.toml"))
         // So that no node outlives its test, however that ends.
         .arg("--stop-with-stdin")
+        .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)

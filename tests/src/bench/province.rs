@@ -14,7 +14,7 @@ use wuji::up::progress::Progress;
 use wuji_node::catalogue::Catalogue;
 use wuji_node::config::{IndexConfig, IndexKind, LinkConfig};
 use wuji_node::env::Env;
-use wuji_node::feed::exchange::{Anchor, ChildFrame, ChildJob, ChildOpening, FeedStart, FrameOutcome};
+use wuji_node::feed::exchange::{Admission, Anchor, ChildFrame, ChildJob, ChildOpening, FeedStart, FrameOutcome};
 use wuji_node::feed::item::{FeedItem, ItemHasher};
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::telemetry::Metrics;
@@ -213,9 +213,11 @@ impl Link<'_> {
         };
         self.send(ChildJob::Open { opening, stream: self.stream, reply }).await?;
         match answer.await? {
-            Ok(welcome) if welcome.low == Watermark::ZERO && welcome.walk.is_none() => Ok(()),
-            Ok(welcome) => bail!("the province already holds something: {welcome:?}"),
-            Err(refusal) => bail!("the province refuses it: {}", refusal.reason),
+            Admission::Welcome(welcome) if welcome.low == Watermark::ZERO && welcome.walk.is_none() => Ok(()),
+            Admission::Welcome(welcome) => bail!("the province already holds something: {welcome:?}"),
+            Admission::Refused(refusal) | Admission::Recount(_, refusal) => {
+                bail!("the province refuses it: {}", refusal.reason)
+            }
         }
     }
 

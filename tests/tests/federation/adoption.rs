@@ -6,7 +6,7 @@ use wuji_tests::{Federation, PROVINCE, TIERS, TOWNSHIP, WORKROOM, recount, wait}
 
 const TOTAL: (&str, &str) = ("mediation.accepted", "2025");
 
-async fn provinces_total(federation: &Federation, wanted: i64) -> Result<()> {
+pub async fn provinces_total(federation: &Federation, wanted: i64) -> Result<()> {
     let province = federation.client(PROVINCE)?;
     wait::until(&format!("the province's total is {wanted}"), async || {
         let total = recount::total(province, TOTAL.0, TOTAL.1).await.map_err(|error| error.to_string())?;

@@ -4,6 +4,7 @@ mod adoption;
 mod amending;
 mod audit;
 mod barrier;
+mod coming_back;
 mod crashes;
 mod index;
 mod offline;

@@ -27,11 +27,11 @@ pub struct UnsettledArgs {
 
 #[derive(Serialize)]
 struct Unsettled {
-    amounts: Vec<Amount>,
+    amounts: Vec<Lost>,
 }
 
 #[derive(Serialize)]
-struct Amount {
+struct Lost {
     code: String,
     name: String,
     day: String,
@@ -43,7 +43,7 @@ struct Amount {
     amount: i64,
 }
 
-impl From<UnsettledAmount> for Amount {
+impl From<UnsettledAmount> for Lost {
     fn from(it: UnsettledAmount) -> Self {
         Self {
             code: it.code,
@@ -68,7 +68,7 @@ pub async fn run(args: &UnsettledArgs, global: &Global) -> anyhow::Result<ExitCo
         client.node().list_unsettled(request(ListUnsettledRequest { code })).await.map_err(failed)?.into_inner();
     let mut amounts = Vec::new();
     while let Some(amount) = told.message().await.map_err(failed)? {
-        amounts.push(Amount::from(amount));
+        amounts.push(Lost::from(amount));
     }
     let unsettled = Unsettled { amounts };
     global.output().sheet(&unsettled, sheet).context("cannot print what is unsettled")?;
@@ -79,7 +79,7 @@ pub async fn run(args: &UnsettledArgs, global: &Global) -> anyhow::Result<ExitCo
 }
 
 fn sheet(unsettled: &Unsettled) -> Sheet {
-    let row = |it: &Amount| {
+    let row = |it: &Lost| {
         let split = it.fields.iter().zip(&it.words).map(|(field, word)| format!("{field}={word}"));
         vec![
             Cell::text(&it.code),
