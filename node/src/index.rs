@@ -72,6 +72,17 @@ pub trait Index: Send + Sync {
     fn disk_bytes(&self) -> Result<u64, IndexError> {
         Ok(0)
     }
+    /// An empty store beside this one, on the same disk, to be filled and swapped with it.
+    /// `None`: it is not kept on disk.
+    fn beside(&self) -> Result<Option<Box<dyn Index>>, IndexError> {
+        Ok(None)
+    }
+    /// Puts a store that [`beside`](Self::beside) made in the place of this one, and removes what
+    /// this one was. Nobody may write meanwhile; readers wait.
+    fn swap_with(&self, beside: Box<dyn Index>) -> Result<(), IndexError> {
+        drop(beside);
+        Err(IndexError::Damaged("it has nothing to be swapped with".to_owned()))
+    }
     /// `sled` or `memory`.
     fn kind(&self) -> &'static str;
 }

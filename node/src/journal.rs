@@ -55,9 +55,9 @@ use crate::feed::exchange::Anchor;
 pub use active::{DISK_RESERVE_BYTES, FIRST_STEP_BYTES, STEP_BYTES};
 pub use error::JournalError;
 pub use files::{Files, SegmentFile, segment_file};
-pub use frame::FRAME_BYTES_MAX;
+pub use frame::{FRAME_BYTES_MAX, NOTHING_DIGEST};
 pub use key::{KEY_FILE, read_key};
-pub use reader::{Entries, Frame, JournalReader, SegmentInfo};
+pub use reader::{Entries, Frame, JournalReader, RawEntry, SegmentInfo};
 pub use recover::IndexMark;
 pub use seal::SealedPart;
 pub use verify::{ChainCheck, EachEntry, Verified, verify, verify_each};
@@ -152,6 +152,41 @@ pub fn open(env: &Env, directory: &Path, options: &OpenOptions) -> Result<Opened
     } else {
         recover(env, directory, options, lock, &headers)
     }
+}
+
+/// A journal that is only read.
+pub struct Inspected {
+    /// Reads it.
+    pub reader: JournalReader,
+    /// The life of its newest entry.
+    pub incarnation: Incarnation,
+    /// What the next opening would cut, in words.
+    pub torn: Option<String>,
+    _lock: DiskLock,
+}
+
+/// Opens the journal of a stopped node to read it: nothing of it is changed.
+pub fn inspect(env: &Env, directory: &Path, code: DivisionCode) -> Result<Inspected, JournalError> {
+    let headers = read_headers(env, directory)?;
+    let Some(newest) = headers.last().copied() else {
+        return Err(JournalError::Options(format!("{} holds no journal", directory.display())));
+    };
+    let lock = lock(env, directory)?;
+    let key = NodeKey::open(env, directory, false)?;
+    check_owner(directory, &newest, &key, code)?;
+    let before = Anchor { sequence: newest.first - 1, hash: newest.previous };
+    let end = End { anchor: before, segment: newest.id, offset: HEADER_BYTES as u64 };
+    let shared = Shared::new(Arc::clone(&env.disk), directory, key, headers.clone(), end);
+    shared.set_former_bytes(former_bytes(&shared, &headers)?);
+    let mut tail = judge(&shared, newest)?;
+    if let Some(loss) = find_loss(&shared, &headers, &mut tail, None)? {
+        return Err(loss.error);
+    }
+    let anchor = Anchor { sequence: tail.end.sequence - 1, hash: tail.end.previous };
+    shared.set_end(End { anchor, segment: newest.id, offset: tail.end.offset });
+    let (incarnation, last) = (incarnation(&headers, &tail), last_entry(&shared, &headers, &tail)?);
+    let torn = Recovery::of(&tail, incarnation, last.as_ref(), false).report;
+    Ok(Inspected { reader: JournalReader { shared: Arc::new(shared) }, incarnation, torn, _lock: lock })
 }
 
 fn lock(env: &Env, directory: &Path) -> Result<DiskLock, JournalError> {

@@ -16,6 +16,7 @@
 //! * [`store`], [`writer`]: the index as readers see it, and the one thread that changes it.
 //! * [`snapshot`], [`archive`]: the index at one mark, in a file; files in chunks that are checked.
 //! * [`backup`]: the whole node in one file, and back.
+//! * [`compact`], [`verify`], [`trail`]: its files anew; all of it compared; the journal for auditors.
 //! * [`feed`]: the change feed: items, sequences, what a child's frames change.
 //! * [`link`]: the wire between parent and child.
 //! * [`pull`]: what a parent asks of its children, and what they answer.
@@ -32,6 +33,7 @@ pub mod archive;
 pub mod audit;
 pub mod backup;
 pub mod catalogue;
+pub mod compact;
 pub mod config;
 pub mod division;
 pub mod env;
@@ -53,4 +55,6 @@ pub mod status;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+pub mod trail;
+pub mod verify;
 pub mod writer;

@@ -23,6 +23,7 @@ use crate::api::statistics::StatisticsService;
 use crate::api::upkeep::UpkeepService;
 use crate::audit;
 use crate::catalogue::Catalogue;
+use crate::compact::Compactor;
 use crate::config::{Config, NodeArgs};
 use crate::env::{Env, Worker};
 use crate::feed::exchange::Refusal;
@@ -34,6 +35,7 @@ use crate::snapshot;
 use crate::state::{NodeState, StateOptions};
 use crate::status::NodeStatus;
 use crate::telemetry::{self, Metrics, TelemetryError};
+use crate::verify::online::Verifier;
 
 /// The program's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -328,7 +330,8 @@ async fn services(
     desk: Desk,
     accept: AcceptService,
 ) -> anyhow::Result<Router> {
-    let (access, upkeep_access, env) = (access.clone(), access.clone(), env.clone());
+    let (access, upkeep_access, env, upkeep_env) = (access.clone(), access.clone(), env.clone(), env.clone());
+    let told = Arc::clone(status);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<v1::ledger_server::LedgerServer<LedgerService>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -376,6 +379,14 @@ async fn services(
             ledgers: state.ledgers.clone(),
             snapshots: Arc::clone(&state.snapshots),
             backups: Arc::clone(&state.backups),
+            compactor: Compactor::new(upkeep_env.clone(), Arc::clone(&state.store)),
+            verifier: Arc::new(Verifier {
+                env: upkeep_env,
+                store: Arc::clone(&state.store),
+                journal: state.journal.clone(),
+                auditor: Arc::clone(&state.auditor),
+                parent: Box::new(move || told.parent()),
+            }),
         }))
         .add_service(health_service)
         .add_service(reflection))

@@ -18,6 +18,7 @@ use crate::index::values::HeldItem;
 use crate::index::{Index, IndexError, keys};
 use crate::journal::JournalReader;
 use crate::link::{ChildState, Children, PushStatus};
+use crate::snapshot::Snapshots;
 use crate::state::{NodeState, OpenReport};
 use crate::statistics::directory::Directory;
 use crate::statistics::standing::{Absence, Standings};
@@ -41,6 +42,7 @@ pub struct NodeStatus {
     parent: Option<Arc<PushStatus>>,
     auditor: Arc<Auditor>,
     backups: Arc<Backups>,
+    snapshots: Arc<Snapshots>,
 }
 
 impl NodeStatus {
@@ -62,6 +64,7 @@ impl NodeStatus {
             parent,
             auditor: Arc::clone(&state.auditor),
             backups: Arc::clone(&state.backups),
+            snapshots: Arc::clone(&state.snapshots),
         }
     }
 
@@ -71,12 +74,17 @@ impl NodeStatus {
         let own = self.store.own;
         let children = child_states(view.index)?;
         let unsettled = unsettled_counts(view.index, &children)?;
+        let snapshot = self.snapshots.newest();
         let index = v1::IndexStatus {
             kind: view.index.kind().to_owned(),
             applied: view.state.applied,
             items: view.state.head.digest.count,
             rebuilt: self.report.rebuilt.clone(),
             checkpoint_at_ms: *self.checkpoints.borrow(),
+            disk_bytes: view.index.disk_bytes()?,
+            live_bytes: snapshot.as_ref().map_or(0, |made| made.live_bytes),
+            snapshot_sequence: snapshot.as_ref().map_or(0, |made| made.index.applied),
+            snapshot_at_ms: snapshot.as_ref().map_or(0, |made| made.at_ms),
         };
         let holding = view.state.holding.clone().unwrap_or_default();
         drop(view);
@@ -99,11 +107,16 @@ impl NodeStatus {
             index: Some(index),
             catalogue_version: self.catalogue.version().to_owned(),
             catalogue_hash: blake3::Hash::from_bytes(self.catalogue.hash()).to_hex().to_string(),
-            parent: self.parent.as_ref().map(|parent| parent.report(self.feed.head())),
+            parent: self.parent(),
             children: children.iter().map(|(code, child)| self.child(*code, child, &unsettled)).collect(),
             holding,
             backup: Some(self.backups.status()?),
         })
+    }
+
+    /// The parent's line; `None` at the province.
+    pub fn parent(&self) -> Option<v1::ParentStatus> {
+        self.parent.as_ref().map(|parent| parent.report(self.feed.head()))
     }
 
     /// The units below `scope`, and itself. Blocks briefly.

@@ -7,12 +7,15 @@ use wuji_proto::ParseError;
 
 use crate::backup::BackupError;
 use crate::catalogue::Violation;
+use crate::compact::CompactError;
 use crate::ledger::LedgerError;
 use crate::relay::RelayError;
 use crate::report::ReportError;
 use crate::snapshot::SnapshotError;
 use crate::statistics::answer::QueryError;
 use crate::statistics::plan::PlanError;
+use crate::trail::TrailError;
+use crate::verify::VerifyError;
 
 /// Of a write or a read of records.
 pub fn ledger(error: LedgerError) -> Status {
@@ -117,6 +120,42 @@ pub fn backup(error: &BackupError) -> Status {
         _ => {
             tracing::error!(error = message, "a backup could not be made");
             Status::internal(message)
+        }
+    }
+}
+
+/// Of a compaction.
+pub fn compact(error: &CompactError) -> Status {
+    let message = error.to_string();
+    match error {
+        CompactError::InMemory => Status::failed_precondition(message),
+        CompactError::Busy => Status::resource_exhausted(message),
+        CompactError::Stopping => Status::unavailable(message),
+        CompactError::Index(_) => {
+            tracing::error!(error = message, "the index could not be compacted");
+            Status::internal(message)
+        }
+    }
+}
+
+/// Of a verification.
+pub fn verify(error: &VerifyError) -> Status {
+    let message = error.to_string();
+    if matches!(error, VerifyError::Gone) {
+        return Status::unavailable(message);
+    }
+    tracing::error!(error = message, "the node could not be verified");
+    Status::internal(message)
+}
+
+/// Of the journal's entries.
+pub fn trail(error: &TrailError) -> Status {
+    let message = error.to_string();
+    match error {
+        TrailError::Kind(_) => Status::invalid_argument(message),
+        TrailError::Journal(_) => {
+            tracing::error!(error = message, "the journal cannot be read");
+            Status::data_loss(message)
         }
     }
 }

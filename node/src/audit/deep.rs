@@ -189,6 +189,24 @@ async fn descend(
     Ok(gathered)
 }
 
+/// What is held of each child against what it has, unit by unit; or why that was not compared.
+pub async fn copies_of_children(
+    auditor: &Arc<Auditor>,
+    until: Instant,
+) -> Result<Vec<(DivisionCode, Result<copies::Compared, copies::Reason>)>, AuditError> {
+    let children = auditor.blocking(|store| totals::codes(store.view().index)).await?;
+    let mut all = Vec::new();
+    for child in children {
+        let reached = auditor.lines.get().filter(|lines| lines.below.open().contains(&child));
+        let compared = match reached {
+            Some(lines) => copies::compare(auditor, lines, child, None, until).await?,
+            None => Err("it is not connected".to_owned()),
+        };
+        all.push((child, compared));
+    }
+    Ok(all)
+}
+
 /// Lets a child audit itself and those below it, and tells what it tells.
 async fn ask(
     lines: &super::Lines,

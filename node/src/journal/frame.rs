@@ -33,7 +33,7 @@ const SEQUENCE_AT: usize = 8;
 const HASH_AT: usize = 32;
 const DIGEST_BYTES: usize = 32;
 /// blake3 of nothing: the digest of a sealed part that is not there.
-const NOTHING_DIGEST: [u8; 32] = [
+pub const NOTHING_DIGEST: [u8; 32] = [
     0xaf, 0x13, 0x49, 0xb9, 0xf5, 0xf9, 0xa1, 0xa6, 0xa0, 0x40, 0x4d, 0xea, 0x36, 0xdc, 0xc9, 0x49, 0x9b, 0xcb, 0x25,
     0xc9, 0xad, 0xc1, 0x12, 0xb7, 0xcc, 0x9a, 0x93, 0xca, 0xe4, 0x1f, 0x32, 0x62,
 ];
@@ -238,6 +238,11 @@ impl RawFrame<'_> {
             return Ok(if gone { SealedLook::Erased } else { SealedLook::Erasing });
         }
         if *blake3::hash(self.sealed).as_bytes() == digest { Ok(SealedLook::Whole) } else { Err(Fault::Sealed) }
+    }
+
+    /// The digest of the sealed part, if there is one.
+    pub(super) fn sealed_digest(&self) -> Option<[u8; 32]> {
+        self.digest
     }
 
     /// The public part, read.

@@ -186,8 +186,53 @@ pub struct Entries {
     walk: Option<(Walk, Extent)>,
 }
 
+/// An entry as it lies in the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawEntry {
+    /// Its sequence.
+    pub sequence: u64,
+    /// The chain hash before it, and after it.
+    pub hashes: ([u8; 32], [u8; 32]),
+    /// Its public part.
+    pub public: Vec<u8>,
+    /// The same, read.
+    pub entry: stored::Entry,
+    /// The digest of the sealed part, if it has one.
+    pub sealed_digest: Option<[u8; 32]>,
+}
+
 impl Entries {
-    fn read_next(&mut self) -> Result<Frame, JournalError> {
+    /// The next entry with the bytes that its hash is made of.
+    pub fn next_raw(&mut self) -> Option<Result<RawEntry, JournalError>> {
+        self.advance(|raw, _, _, previous| {
+            Ok(RawEntry {
+                sequence: raw.sequence,
+                hashes: (previous, raw.hash),
+                public: raw.public.to_vec(),
+                entry: raw.entry()?,
+                sealed_digest: raw.sealed_digest(),
+            })
+        })
+    }
+
+    fn advance<T>(
+        &mut self,
+        make: impl Fn(&RawFrame<'_>, u64, u64, [u8; 32]) -> Result<T, Fault>,
+    ) -> Option<Result<T, JournalError>> {
+        if self.next > self.upto {
+            return None;
+        }
+        let read = self.read_next(make);
+        if read.is_err() {
+            self.upto = 0;
+        }
+        Some(read)
+    }
+
+    fn read_next<T>(
+        &mut self,
+        make: impl Fn(&RawFrame<'_>, u64, u64, [u8; 32]) -> Result<T, Fault>,
+    ) -> Result<T, JournalError> {
         let (mut walk, extent) = match self.walk.take() {
             Some((walk, extent)) if self.next <= extent.last => (walk, extent),
             former => self.enter(former.map(|(walk, _)| walk.at().previous))?,
@@ -195,11 +240,12 @@ impl Entries {
         let segment = extent.header.id;
         let path = self.shared.path(segment);
         loop {
+            let previous = walk.at().previous;
             let (offset, raw) = walk.step_durable(&path)?;
             if raw.sequence < self.next {
                 continue;
             }
-            let frame = Frame::from_raw(&raw, segment, offset)
+            let frame = make(&raw, segment, offset, previous)
                 .map_err(|fault| JournalError::damaged(&path, offset, fault.to_string()))?;
             self.shared.remember(segment, [walk.at()]);
             self.next += 1;
@@ -224,13 +270,6 @@ impl Iterator for Entries {
     type Item = Result<Frame, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next > self.upto {
-            return None;
-        }
-        let read = self.read_next();
-        if read.is_err() {
-            self.upto = 0;
-        }
-        Some(read)
+        self.advance(|raw, segment, offset, _| Frame::from_raw(raw, segment, offset))
     }
 }

@@ -11,7 +11,7 @@ use wuji_proto::stored::{FoldedStart, IndexHead};
 use wuji_proto::{Digest, Incarnation, Sequence, stored, wire};
 
 use super::StateOptions;
-use crate::config::IndexKind;
+use crate::config::{Config, IndexKind};
 use crate::env::Env;
 use crate::feed::changes::Changes;
 use crate::feed::group::FeedHead;
@@ -79,6 +79,9 @@ pub struct Opened {
 /// Opens both.
 pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened, OpenError> {
     let directory = options.directory.join("index");
+    // What a compaction that was cut off left: either it had not begun to count, or it is the former index.
+    let compacted = directory.with_extension("compact");
+    env.disk.remove(&compacted).map_err(|source| OpenError::MoveAside { path: compacted, source })?;
     let found = find(env, options, &directory);
     // Where the index is gone, a snapshot proves as well what the journal had.
     let snapshot_mark = || Shelf::of(env.disk.as_ref(), &options.directory).mark(options.code);
@@ -127,6 +130,29 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
         rebuilt: head.rebuilt,
         recovered: recovery.report.unwrap_or_default(),
     })
+}
+
+/// The index of a stopped node as it is, to be read; or why it cannot be compared with anything.
+pub fn look(env: &Env, config: &Config, journal: &journal::Inspected) -> Result<Store, String> {
+    let directory = config.data_directory.join("index");
+    if env.disk.list(&directory).map_err(|error| error.to_string())?.is_empty() {
+        return Err("the index is not there: it is rebuilt when the node starts".to_owned());
+    }
+    let index =
+        env.indexes.open(&directory, u64::from(config.index.cache_mib) << 20).map_err(|error| error.to_string())?;
+    let head = index.get(&keys::head()).map_err(|error| error.to_string())?;
+    let head: IndexHead =
+        values::decode("the index's head", &head.unwrap_or_default()).map_err(|error| error.to_string())?;
+    check(index.as_ref(), Some(&head), journal.incarnation, None)?;
+    let state = State {
+        head: feed_head(&head),
+        history: History::default(),
+        changes: Changes::after(Sequence { start: head.head_start, number: head.head_number }),
+        applied: head.applied,
+        catching_up: false,
+        holding: None,
+    };
+    Ok(Store::new(config.code, journal.incarnation, index, state))
 }
 
 fn feed_head(head: &IndexHead) -> FeedHead {

@@ -4,10 +4,10 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use wuji_proto::v1::node_server::Node;
 use wuji_proto::v1::{
-    AdoptChildReply, AdoptChildRequest, AuditStatus, ChildStatus, IndexStatus, JournalStatus, ListChildrenReply,
-    ListChildrenRequest, ListUnsettledRequest, ParentStatus, PlannedChild, RegisterChildReply, RegisterChildRequest,
-    ReleaseChildReply, ReleaseChildRequest, RetireChildReply, RetireChildRequest, SettleChildReply, SettleChildRequest,
-    StatusReply, StatusRequest, TreeRequest, TreeUnit, UnsettledAmount,
+    AdoptChildReply, AdoptChildRequest, AuditStatus, BackupStatus, ChildStatus, IndexStatus, JournalStatus,
+    ListChildrenReply, ListChildrenRequest, ListUnsettledRequest, ParentStatus, PlannedChild, RegisterChildReply,
+    RegisterChildRequest, ReleaseChildReply, ReleaseChildRequest, RetireChildReply, RetireChildRequest,
+    SettleChildReply, SettleChildRequest, StatusReply, StatusRequest, TreeRequest, TreeUnit, UnsettledAmount,
 };
 
 use super::Fake;
@@ -102,13 +102,24 @@ impl Node for Fake {
                 items: 4_321,
                 rebuilt: String::new(),
                 checkpoint_at_ms: NOW_MS - 4_000,
+                disk_bytes: 48 << 20,
+                live_bytes: 15 << 20,
+                snapshot_sequence: 12_000,
+                snapshot_at_ms: NOW_MS - 9_000_000,
             }),
             catalogue_version: "2016.1".to_owned(),
             catalogue_hash: "8f3a5c2199aa".to_owned(),
             parent: Some(parent()),
             children: children(),
             holding: String::new(),
-            backup: None,
+            backup: Some(BackupStatus {
+                at_ms: NOW_MS - 3_600_000,
+                sequence: 12_000,
+                place: "same-disk".to_owned(),
+                destination: "/srv/371122.wuji".to_owned(),
+                outside_at_ms: NOW_MS - 9 * 86_400_000,
+                overdue: true,
+            }),
         }))
     }
 
