@@ -254,6 +254,10 @@ impl NodeStatus {
             ..v1::ChildStatus::default()
         };
         self.children.fill(code, self.time.now_ms(), &mut status);
+        if child.retired_from.is_some() {
+            // What it tries meanwhile does not matter.
+            Standing::Retired.name().clone_into(&mut status.state);
+        }
         if status.digest == "equal" && status.lag_items > 0 {
             "catching-up".clone_into(&mut status.digest);
         }

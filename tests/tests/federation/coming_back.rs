@@ -67,9 +67,13 @@ async fn what_a_rolled_back_workroom_lost_is_named_at_the_province_until_it_is_s
     federation.client(TOWNSHIP)?.adopt(WORKROOM.parse()?, false).await?;
     provinces_total(&federation, 6).await?;
 
-    let covered = coverage(&federation).await?;
-    let named: Vec<_> = covered.unsettled.iter().map(|unit| (unit.code.as_str(), unit.state.as_str())).collect();
-    assert_eq!(named, [(WORKROOM, "unsettled")]);
+    let covered = wait::until("the province names what is unsettled", async || {
+        let covered = coverage(&federation).await.map_err(|error| error.to_string())?;
+        // That it was held is told from tier to tier.
+        let named = matches!(covered.unsettled.as_slice(), [it] if (it.code.as_str(), it.state.as_str()) == (WORKROOM, "unsettled"));
+        if named { Ok(covered) } else { Err(format!("{:?}", covered.unsettled)) }
+    })
+    .await?;
     let amounts: Vec<_> = covered.unsettled_figures.iter().map(|it| (it.measure.as_str(), it.amount)).collect();
     assert_eq!(amounts, [("mediation.accepted", 3)]);
 
