@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use wuji_node::config::NodeArgs;
 
 use crate::client::Client;
-use crate::commands::{audit, child, completion, dev, division, ledger, rank, report, stats, tree, up};
+use crate::commands::{audit, child, completion, dev, division, journal, ledger, node, rank, report, stats, tree, up};
 use crate::contexts::{CONTEXTS_FILE_DEFAULT, Chosen, ContextError, Contexts};
 use crate::output::{Format, Output};
 
@@ -60,9 +59,12 @@ pub enum Command {
     /// Find divisions by code or name
     #[command(subcommand)]
     Division(division::DivisionCommand),
-    /// Run a unit's node in this program, as `wuji-node` does
+    /// Read the journal as an auditor does
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    /// Run a unit's node in this program, as `wuji-node` does; back up, restore, verify its data
     #[command(after_help = crate::commands::node::EXAMPLES)]
-    Node(NodeArgs),
+    Node(node::NodeCommand),
     /// Make what a federation needs for development
     Dev(dev::DevArgs),
     /// Print a completion script for a shell

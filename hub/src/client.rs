@@ -17,6 +17,7 @@ use wuji_proto::v1::ledger_client::LedgerClient;
 use wuji_proto::v1::node_client::NodeClient;
 use wuji_proto::v1::reports_client::ReportsClient;
 use wuji_proto::v1::statistics_client::StatisticsClient;
+use wuji_proto::v1::upkeep_client::UpkeepClient;
 
 pub use error::{Address, ClientError, Violations};
 
@@ -99,6 +100,11 @@ impl Client {
     /// The node for its operators.
     pub fn node(&self) -> NodeClient<Channel> {
         NodeClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// The care of the node's data.
+    pub fn upkeep(&self) -> UpkeepClient<Channel> {
+        UpkeepClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// The node's catalogue.

@@ -9,6 +9,7 @@ pub mod child;
 pub mod completion;
 pub mod dev;
 pub mod division;
+pub mod journal;
 pub mod ledger;
 pub mod node;
 pub mod rank;
@@ -48,7 +49,8 @@ async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode>
         Command::Child(command) => child::run(command, global).await,
         Command::Up(args) => up::run(args).await,
         Command::Division(command) => division::run(&command, global),
-        Command::Node(args) => node::run(args).await,
+        Command::Journal(command) => journal::run(command, global).await,
+        Command::Node(args) => node::run(args, global).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Completion(args) => completion::run(&args),
     }

@@ -168,6 +168,16 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { shown(c) } else { c }).collect()
 }
 
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Rows under columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sheet {

@@ -2,7 +2,7 @@
 
 use crate::harness::Dir;
 
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 37] = [
     &["ledger", "add"],
     &["ledger", "amend"],
     &["ledger", "void"],
@@ -30,6 +30,13 @@ const COMMANDS: [&[&str]; 30] = [
     &["child", "list"],
     &["division", "find"],
     &["node"],
+    &["node", "backup"],
+    &["node", "restore"],
+    &["node", "verify"],
+    &["node", "snapshot"],
+    &["node", "compact"],
+    &["journal", "show"],
+    &["journal", "export"],
     &["up"],
     &["dev", "certificates"],
     &["completion"],

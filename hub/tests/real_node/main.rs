@@ -4,6 +4,7 @@
 //! * [`harness`]: a directory with certificates, nodes in it, and the program run there.
 //! * [`case`]: a table of bad input, and what must hold after each of them.
 //! * [`fields`], [`flags`], [`files`], [`starting`], [`frames`]: bad input, kind by kind.
+//! * [`care`]: backup, restore, verify, compact, the journal.
 //! * [`ledger`], [`importing`], [`showing`], [`reports`]: the command line at work.
 
 #![allow(
@@ -15,6 +16,7 @@
     reason = "all of it is test code"
 )]
 
+mod care;
 mod case;
 mod fields;
 mod files;

@@ -1,7 +1,7 @@
 //! The status as a JSON document (docs/cli-json.md).
 
 use serde::Serialize;
-use wuji_proto::v1::{AuditStatus, ChildStatus, IndexStatus, JournalStatus, ParentStatus, StatusReply};
+use wuji_proto::v1::{AuditStatus, BackupStatus, ChildStatus, IndexStatus, JournalStatus, ParentStatus, StatusReply};
 
 use super::next::Next;
 use crate::output::json::serialize_time;
@@ -25,6 +25,7 @@ pub struct Status {
     pub journal: Journal,
     pub index: Index,
     pub audit: Audit,
+    pub backup: Backup,
     pub catalogue: CatalogueVersion,
     /// Null at the province.
     pub parent: Option<Parent>,
@@ -49,6 +50,39 @@ pub struct Index {
     pub rebuilt: Optional,
     #[serde(serialize_with = "serialize_time")]
     pub checkpoint_at: i64,
+    pub disk_bytes: u64,
+    pub live_bytes: u64,
+    pub snapshot_sequence: u64,
+    #[serde(serialize_with = "serialize_time")]
+    pub snapshot_at: i64,
+}
+
+/// Backups that were verified where they lie.
+#[derive(Serialize)]
+pub struct Backup {
+    /// Null: none yet.
+    #[serde(serialize_with = "serialize_time")]
+    pub verified_at: i64,
+    pub sequence: u64,
+    pub place: Optional,
+    pub destination: Optional,
+    /// The last one outside the node's own disk.
+    #[serde(serialize_with = "serialize_time")]
+    pub outside_at: i64,
+    pub overdue: bool,
+}
+
+impl From<BackupStatus> for Backup {
+    fn from(it: BackupStatus) -> Self {
+        Self {
+            verified_at: it.at_ms,
+            sequence: it.sequence,
+            place: some(it.place).filter(|_| it.at_ms != 0),
+            destination: some(it.destination),
+            outside_at: it.outside_at_ms,
+            overdue: it.overdue,
+        }
+    }
 }
 
 /// The standing audit.
@@ -149,6 +183,7 @@ impl Status {
             journal: reply.journal.unwrap_or_default().into(),
             index: reply.index.unwrap_or_default().into(),
             audit: reply.audit.unwrap_or_default().into(),
+            backup: reply.backup.unwrap_or_default().into(),
             catalogue: CatalogueVersion { version: reply.catalogue_version, hash: reply.catalogue_hash },
             parent: reply.parent.map(Parent::from),
             children: reply.children.into_iter().map(Child::from).collect(),
@@ -189,6 +224,10 @@ impl From<IndexStatus> for Index {
             items: it.items,
             rebuilt: some(it.rebuilt),
             checkpoint_at: it.checkpoint_at_ms,
+            disk_bytes: it.disk_bytes,
+            live_bytes: it.live_bytes,
+            snapshot_sequence: it.snapshot_sequence,
+            snapshot_at: it.snapshot_at_ms,
         }
     }
 }

@@ -19,6 +19,7 @@ pub fn next(status: &StatusReply, measure: Option<&str>) -> Next {
         .or_else(|| status.children.iter().find_map(|child| child_trouble(child, &status.code)))
         .or_else(|| status.children.iter().find_map(|child| unsettled(child, &status.code)))
         .or_else(|| audit(status))
+        .or_else(|| backup(status))
         .or_else(|| first(status, "planned").map(never_connected))
         .or_else(|| behind(status))
         .unwrap_or_else(|| all_well(status, measure))
@@ -107,6 +108,17 @@ fn audit(status: &StatusReply) -> Option<Next> {
     })
 }
 
+/// Also said before everything else on the screen: nobody should have to look for it.
+fn backup(status: &StatusReply) -> Option<Next> {
+    let overdue = status.backup.as_ref().is_some_and(|backup| backup.overdue);
+    overdue.then(|| {
+        say(
+            "there is no verified backup outside this node's own disk that is younger than 7 days".to_owned(),
+            format!("wuji node backup FILE -c {}", status.code),
+        )
+    })
+}
+
 fn first<'a>(status: &'a StatusReply, state: &str) -> Option<&'a ChildStatus> {
     status.children.iter().find(|child| child.state == state)
 }
@@ -148,7 +160,7 @@ fn all_well(status: &StatusReply, measure: Option<&str>) -> Next {
 
 #[cfg(test)]
 mod tests {
-    use wuji_proto::v1::{AuditStatus, JournalStatus};
+    use wuji_proto::v1::{AuditStatus, BackupStatus, JournalStatus};
 
     use super::*;
 
@@ -188,6 +200,11 @@ mod tests {
         expect(|_| (), "all is well", "wuji stats --measure mediation.accepted --by unit -c 371122");
         expect(|it| it.children[0].digest = "catching-up".into(), "catching up", "wuji status -c 371122");
         expect(|it| it.children[1].state = "planned".into(), "never connected", "wuji node --config FILE");
+        expect(
+            |it| it.backup = Some(BackupStatus { overdue: true, ..BackupStatus::default() }),
+            "no verified backup",
+            "wuji node backup FILE -c 371122",
+        );
         expect(
             |it| it.audit = Some(AuditStatus { differences: 3, repaired: 2, ..AuditStatus::default() }),
             "1 figures",

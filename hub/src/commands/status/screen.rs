@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::document::{Audit, Child, Parent, Status};
+use super::document::{Audit, Backup, Child, Index, Parent, Status};
 use crate::clock;
 use crate::commands::tree::tone;
 use crate::output::number::{bytes, grouped};
-use crate::output::{Cell, Column, Sheet, Tone, table};
+use crate::output::{Cell, Column, Sheet, Tone, harmless, table};
 
 /// How much of an incarnation is shown: enough to tell two apart.
 const INCARNATION_SHOWN_CHARACTERS: usize = 8;
@@ -14,7 +14,9 @@ const INCARNATION_SHOWN_CHARACTERS: usize = 8;
 /// The whole screen.
 pub fn text(status: &Status, colour: bool) -> String {
     let uptime = clock::elapsed(status.now.saturating_sub(status.started_at));
-    let mut text = format!(
+    let mut text = backup_alarm(status, colour);
+    let _ = write!(
+        text,
         "{} {} · {} · version {} · up {uptime} · incarnation {}\n\n",
         status.name,
         status.code,
@@ -61,7 +63,9 @@ fn about(status: &Status) -> Vec<(String, Cell)> {
                 clock::shown(index.checkpoint_at)
             ),
         ),
+        files_line(index),
         audit_line(&status.audit),
+        backup_line(&status.backup),
         line("catalogue", format!("{} · {}", status.catalogue.version, short(&status.catalogue.hash))),
     ];
     let alarms = [
@@ -79,6 +83,50 @@ fn about(status: &Status) -> Vec<(String, Cell)> {
         lines.extend(parent_lines(parent));
     }
     lines
+}
+
+/// The first thing that is said, if there is nothing from which the unit could come back.
+fn backup_alarm(status: &Status, colour: bool) -> String {
+    if !status.backup.overdue {
+        return String::new();
+    }
+    let last = match status.backup.outside_at {
+        0 => "there is none".to_owned(),
+        at => format!("the last one is {} old", clock::elapsed(status.now.saturating_sub(at))),
+    };
+    let alarm = format!(
+        "NO BACKUP: no verified backup outside this node's own disk for 7 days, {last}: wuji node backup FILE -c {}",
+        status.code
+    );
+    table::toned(&alarm, Tone::Bad, colour) + "\n"
+}
+
+/// How much of the index's files is alive.
+fn files_line(index: &Index) -> (String, Cell) {
+    let snapshot = match index.snapshot_at {
+        0 => "no snapshot yet".to_owned(),
+        at => format!(
+            "{} alive at the snapshot of entry {}, {}",
+            bytes(index.live_bytes),
+            grouped(index.snapshot_sequence.into()),
+            clock::shown(at)
+        ),
+    };
+    line("  files", format!("{} · {snapshot}", bytes(index.disk_bytes)))
+}
+
+fn backup_line(backup: &Backup) -> (String, Cell) {
+    let text = match backup.verified_at {
+        0 => "none verified yet".to_owned(),
+        at => format!(
+            "verified {} · up to entry {} · {} · {}",
+            clock::shown(at),
+            grouped(backup.sequence.into()),
+            backup.place.as_deref().unwrap_or_default(),
+            harmless(backup.destination.as_deref().unwrap_or_default()),
+        ),
+    };
+    ("backup".to_owned(), Cell::State(text, if backup.overdue { Tone::Bad } else { Tone::Good }))
 }
 
 /// What the standing audit has come to.
