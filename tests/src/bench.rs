@@ -2,7 +2,8 @@
 //! JSON with the machine, the commit and the physical limits measured in the same run, so
 //! that every figure is also a ratio. `docs/benchmarks.md` holds the results.
 //!
-//! * [`args`]: what can be typed. [`query`]: the scenario of questions.
+//! * [`args`]: what can be typed. [`query`]: the scenario of questions. [`opening`]: of starts
+//!   after a kill.
 //! * [`province`]: a province's data directory for it, built by the real code path, of
 //!   [`tree`] (which units), [`entries`] (what they write) and [`feed`] (what cities send).
 //! * [`home`]: that directory, and the node that serves it.
@@ -17,6 +18,7 @@ pub mod latency;
 pub mod limits;
 pub mod machine;
 pub mod memory;
+pub mod opening;
 pub mod province;
 pub mod query;
 pub mod report;
@@ -29,5 +31,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.scenario {
         Scenario::Province(args) => province::run(&args).await,
         Scenario::Query(args) => query::run(&args).await,
+        Scenario::Opening(args) => opening::run(&args).await,
     }
 }

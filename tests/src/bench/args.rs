@@ -27,6 +27,28 @@ pub enum Scenario {
     #[command(after_help = "Examples:\n  wuji-bench query --dir /var/tmp/wuji-province --json query.json\n  \
         wuji-bench query --small    a few seconds; shows that everything works, not how fast it is")]
     Query(QueryArgs),
+    /// Measure how soon a workroom with many records serves after it was killed.
+    #[command(after_help = "Example: wuji-bench opening --dir /var/tmp/wuji-opening --json opening.json\n\n\
+        The records are written by a process that is killed while it writes on; a directory that has data is used \
+        as it is.")]
+    Opening(OpeningArgs),
+}
+
+/// Which workroom.
+#[derive(Clone, Debug, Args)]
+pub struct OpeningArgs {
+    /// Where its directory is.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// How many records.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub records: u64,
+    /// Also write everything as JSON to this file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Write records without end: what the killed process does.
+    #[arg(long, hide = true)]
+    pub write: bool,
 }
 
 /// Which province.
