@@ -2,6 +2,7 @@
 //! the recount of its records, every digest that of its items, every copy what the child has.
 //!
 //! * [`recount`]: counts that follow the writer, so that steps over a moving state add up.
+//! * [`mod@journal`]: what the index has from the journal alone, against the journal.
 //! * [`own`], [`totals`]: what is compared. [`found`]: a difference, located.
 //! * [`repair`]: what the writer puts right, from the parts and inside a batch.
 //! * [`pass`]: all of it once, in bounded steps. [`worker`]: again and again, in the background.
@@ -12,6 +13,7 @@ pub mod board;
 pub mod copies;
 pub mod deep;
 pub mod found;
+pub mod journal;
 pub mod listener;
 pub mod own;
 pub mod pass;
@@ -32,7 +34,9 @@ use wuji_proto::DivisionCode;
 use crate::catalogue::Catalogue;
 use crate::env::Env;
 use crate::feed::exchange::{ChildJob, StreamId};
+use crate::fold::FoldError;
 use crate::index::IndexError;
+use crate::journal::{JournalError, JournalReader};
 use crate::pull::Below;
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -53,6 +57,12 @@ pub enum AuditError {
     /// The index could not be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal could not be folded.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
     /// Nobody waits for the answer any more.
     #[error("the audit was cancelled")]
     Gone,
@@ -67,7 +77,7 @@ pub enum AuditError {
 impl From<AuditError> for Status {
     fn from(error: AuditError) -> Self {
         match &error {
-            AuditError::Index(_) => Self::internal(error.to_string()),
+            AuditError::Index(_) | AuditError::Journal(_) | AuditError::Fold(_) => Self::internal(error.to_string()),
             AuditError::Gone => Self::cancelled(error.to_string()),
             AuditError::Stopping => Self::unavailable(error.to_string()),
             AuditError::Busy => Self::resource_exhausted(error.to_string()),
@@ -95,6 +105,8 @@ pub struct Lines {
 pub struct AuditorParts {
     /// What is audited.
     pub store: Arc<Store>,
+    /// What it is folded from.
+    pub journal: JournalReader,
     /// What records contribute.
     pub catalogue: Arc<Catalogue>,
     /// How blocking reads run.
@@ -112,6 +124,7 @@ pub struct AuditorParts {
 /// Audits a node.
 pub struct Auditor {
     store: Arc<Store>,
+    journal: JournalReader,
     catalogue: Arc<Catalogue>,
     env: Env,
     time: NodeTime,
@@ -125,9 +138,9 @@ pub struct Auditor {
 impl Auditor {
     /// Of a node whose children are not connected yet.
     pub fn new(parts: AuditorParts) -> Self {
-        let AuditorParts { store, catalogue, env, time, jobs, child_jobs, board } = parts;
+        let AuditorParts { store, journal, catalogue, env, time, jobs, child_jobs, board } = parts;
         let (running, lines) = (Semaphore::new(AUDITS_MAX), OnceLock::new());
-        Self { store, catalogue, env, time, jobs, child_jobs, board, running, lines }
+        Self { store, journal, catalogue, env, time, jobs, child_jobs, board, running, lines }
     }
 
     /// The lines downward, once they are there; only the first ones count.
@@ -143,6 +156,7 @@ impl Auditor {
     /// Audits what this node itself stores.
     pub async fn local(&self, options: Options, listener: &Listener) -> Result<Outcome, AuditError> {
         let mut pass = Pass::begin(self, options, listener).await?;
+        pass.journal().await?;
         pass.count().await?;
         if options.repair {
             for child in pass.suspects() {
@@ -159,8 +173,16 @@ impl Auditor {
         &self,
         work: impl FnOnce(&Store) -> Result<T, IndexError> + Send + 'static,
     ) -> Result<T, AuditError> {
+        self.reading(move |store| Ok(work(store)?)).await
+    }
+
+    /// Runs a step that reads store and journal.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, AuditError> + Send + 'static,
+    ) -> Result<T, AuditError> {
         let store = Arc::clone(&self.store);
-        Ok(self.env.blocking(move || work(&store)).await.ok_or(AuditError::Stopping)??)
+        self.env.blocking(move || work(&store)).await.ok_or(AuditError::Stopping)?
     }
 
     async fn ask_writer(&self, job: Job) -> Result<(), AuditError> {

@@ -180,6 +180,7 @@ impl NodeState {
         let journal = opened.reader;
         let auditor = Arc::new(Auditor::new(AuditorParts {
             store: Arc::clone(&store),
+            journal: journal.clone(),
             catalogue: Arc::clone(&catalogue),
             env: env.clone(),
             time: time.clone(),

@@ -22,7 +22,7 @@ fn what_was_put_right_or_is_sound_ends_well() {
     let repaired = dir.out(&["audit", "totals", "--repair", "--within", "30s"]);
     assert!(repaired.contains("2 differences, 2 put right"), "{repaired}");
     let sound = dir.out(&["audit", "totals", "--scope", "371122103"]);
-    assert_eq!(sound, "371122: 12,345 totals compared: no differences\n");
+    assert_eq!(sound, "371122: 12,345 totals, 678 records compared: no differences\n");
     let asked = dir.fake.0.lock().audits.clone();
     assert_eq!((asked[0].repair, asked[0].deep, asked[0].within_ms), (true, false, 30_000));
     assert_eq!((asked[1].scope.as_str(), asked[1].repair), ("371122103", false));

@@ -74,10 +74,10 @@ pub async fn run(auditor: &Arc<Auditor>, request: v1::AuditRequest, listener: Ar
         gathered.add(below(auditor, options, until, &listener).await?);
     }
     let took_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
-    let Outcome { totals, copies, differences, repaired } = gathered.outcome;
+    let Outcome { totals, records, copies, differences, repaired } = gathered.outcome;
     let node = auditor.store.own.to_string();
     let unreached = gathered.unreached;
-    let end = v1::AuditEnd { node, totals, copies, differences, repaired, unreached, took_ms };
+    let end = v1::AuditEnd { node, totals, records, copies, differences, repaired, unreached, took_ms };
     Ok(listener.tell(Part::End(end)).await?)
 }
 
@@ -234,6 +234,7 @@ async fn ask(
             Part::End(end) => gathered.add(Gathered {
                 outcome: Outcome {
                     totals: end.totals,
+                    records: end.records,
                     copies: end.copies,
                     differences: end.differences,
                     repaired: end.repaired,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wuji_proto::{CellKey, Digest, DivisionCode, ItemKey, MeasureId, Period, period, v1};
+use wuji_proto::{CellKey, Digest, DivisionCode, ItemKey, MeasureId, Period, RecordId, period, v1};
 
 use crate::catalogue::{Catalogue, REPORTED};
 use crate::feed::item::ItemValue;
@@ -58,6 +58,37 @@ pub enum Found {
         /// Who told it.
         child: DivisionCode,
     },
+    /// A record of the index is not what the journal makes it.
+    Head {
+        /// Its ledger.
+        ledger: String,
+        /// Its id.
+        id: RecordId,
+        /// As stored; `None`: it is not.
+        stored: Option<Vec<u8>>,
+        /// As it should be; `None`: the journal has no such record.
+        right: Option<Vec<u8>>,
+    },
+    /// A unique value names another record than the live one that has it.
+    Unique {
+        /// Its key in the index.
+        key: Vec<u8>,
+        /// As stored; `None`: it is not.
+        stored: Option<Vec<u8>>,
+        /// As it should be; `None`: no live record has the value.
+        right: Option<Vec<u8>>,
+    },
+    /// What the registry, or a child's former life, adds is not what the journal makes it.
+    Part {
+        /// Its key in the index.
+        key: Vec<u8>,
+        /// The cell.
+        cell: CellKey,
+        /// As stored.
+        stored: i64,
+        /// As folded from the journal.
+        right: i64,
+    },
     /// The own feed's digest is not that of its items.
     Feed {
         /// As stored.
@@ -102,10 +133,12 @@ impl Found {
     /// The unit whose figures differ; of digests, of the feed's node.
     pub fn unit(&self, own: DivisionCode) -> DivisionCode {
         match self {
-            Self::Total { cell, .. } | Self::Record { cell, .. } => cell.scope,
+            Self::Total { cell, .. } | Self::Record { cell, .. } | Self::Part { cell, .. } => cell.scope,
             Self::Directory { unit, .. } => *unit,
             Self::Held { child, .. } => *child,
-            Self::Day { .. } | Self::Condition { .. } | Self::Feed { .. } => own,
+            Self::Day { .. } | Self::Condition { .. } | Self::Head { .. } | Self::Unique { .. } | Self::Feed { .. } => {
+                own
+            }
         }
     }
 
@@ -114,6 +147,7 @@ impl Found {
             Self::Total { .. } => "total",
             Self::Record { .. } | Self::Day { .. } | Self::Condition { .. } => "record",
             Self::Directory { .. } => "directory",
+            Self::Head { .. } | Self::Unique { .. } | Self::Part { .. } => "journal",
             Self::Feed { .. } | Self::Held { .. } => "digest",
         }
     }
@@ -121,11 +155,15 @@ impl Found {
     /// As it is told; the unit's name is filled in by whoever has it.
     pub fn told(&self, own: DivisionCode, catalogue: &Catalogue, progress: Progress) -> v1::AuditDifference {
         let (measure, period, words) = match self {
-            Self::Total { cell, .. } | Self::Record { cell, .. } => {
+            Self::Total { cell, .. } | Self::Record { cell, .. } | Self::Part { cell, .. } => {
                 (Some(cell.measure), Some(cell.period), cell.part.words.clone())
             }
             Self::Day { day, .. } => (Some(REPORTED), Some(Period::day(period::date(*day))), Vec::new()),
             Self::Condition { measure, day, .. } => (Some(*measure), Some(Period::day(period::date(*day))), Vec::new()),
+            Self::Head { ledger, id, .. } => (None, None, vec![ledger.clone(), id.to_string()]),
+            Self::Unique { key, .. } => {
+                (None, None, keys::parse_unique(key).map(|(ledger, _)| ledger.to_owned()).into_iter().collect())
+            }
             Self::Directory { .. } | Self::Feed { .. } | Self::Held { .. } => (None, None, Vec::new()),
         };
         let count = |digest: &Digest| i64::try_from(digest.count).unwrap_or(i64::MAX);
@@ -134,6 +172,10 @@ impl Found {
             Self::Record { stored, counted, .. }
             | Self::Day { stored, counted, .. }
             | Self::Condition { stored, counted, .. } => (*stored, *counted),
+            Self::Part { stored, right, .. } => (*stored, *right),
+            Self::Head { stored, right, .. } | Self::Unique { stored, right, .. } => {
+                (stored.is_some().into(), right.is_some().into())
+            }
             Self::Directory { .. } => (0, 1),
             Self::Feed { stored, counted } | Self::Held { stored, counted, .. } => (count(stored), count(counted)),
         };

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use wuji_proto::DivisionCode;
 
 use super::found::{Found, Progress, Scope, unit_name};
+use super::journal::Against;
 use super::listener::Listener;
 use super::own::Own;
 use super::recount::{Recount, SharedRecount};
@@ -56,6 +57,8 @@ pub struct Options {
 pub struct Outcome {
     /// Totals that were compared with their parts.
     pub totals: u64,
+    /// Records, and unique keys of them, that were compared with the journal.
+    pub records: u64,
     /// Units whose copies were compared with their nodes.
     pub copies: u64,
     /// Differences.
@@ -71,6 +74,8 @@ pub(super) struct Pass<'a> {
     scope: Arc<Scope>,
     listener: &'a Listener,
     recount: SharedRecount,
+    /// It has covered everything.
+    counted: bool,
     /// Children of which the items are not what their digest says, with the units below them:
     /// their parts are not to be trusted before they are sent again.
     suspects: Suspects,
@@ -92,8 +97,8 @@ impl<'a> Pass<'a> {
                 for code in codes(view.index)? {
                     held += repair::held_count(view.index, code)?;
                 }
-                // Counted, then added up; what is held is counted, and looked for in the totals.
-                let of = 2 * (view.state.head.digest.count + held);
+                // Read, counted, added up; what is held is counted, and looked for in the totals.
+                let of = view.state.applied + 2 * (view.state.head.digest.count + held);
                 drop(view);
                 Ok((scope, Recount::begin(store, &catalogue)?, of))
             })
@@ -104,12 +109,56 @@ impl<'a> Pass<'a> {
             scope: Arc::new(scope),
             listener,
             recount,
+            counted: false,
             suspects: Suspects::new(),
             waiting: Vec::new(),
             missing: BTreeSet::new(),
             work: (0, of.max(1)),
             outcome: Outcome::default(),
         })
+    }
+
+    /// Compares what the index has from the journal alone with the journal: first, since totals
+    /// are made of it.
+    pub async fn journal(&mut self) -> Result<(), AuditError> {
+        let (pace, mut against, mut read) = (self.options.pace, Against::new(self.auditor), 1);
+        while read > 0 {
+            let most = usize::try_from(pace.keys).unwrap_or(usize::MAX);
+            let step = move |store: &Store| Ok((against.read(store, most)?, against));
+            (read, against) = self.auditor.reading(step).await?;
+            self.worked(read).await?;
+        }
+        let mut from = Some(keys::all_records());
+        while let Some(start) = from.take() {
+            let (catalogue, most) = (Arc::clone(&self.auditor.catalogue), pace.keys);
+            let step = move |store: &Store| {
+                let (mut found, most) = (Vec::new(), usize::try_from(most).unwrap_or(usize::MAX));
+                let (compared, next) = against.records(store, &catalogue, &start, most, &mut found)?;
+                Ok((compared, next, found, against))
+            };
+            let (compared, found);
+            (compared, from, found, against) = self.auditor.reading(step).await?;
+            self.outcome.records += compared;
+            self.found_all(found).await?;
+            self.worked(0).await?;
+        }
+        let step = move |store: &Store| {
+            let mut found = against.look_into(store)?;
+            found.extend(against.decisions(store)?);
+            Ok(found)
+        };
+        let found = self.auditor.reading(step).await?;
+        self.found_all(found).await?;
+        self.repair().await
+    }
+
+    async fn found_all(&mut self, all: Vec<Found>) -> Result<(), AuditError> {
+        for found in all {
+            if self.scope.has(found.unit(self.auditor.store.own)) {
+                self.found(found).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Counts everything, and compares digests and own entries.
@@ -128,6 +177,7 @@ impl<'a> Pass<'a> {
                 break;
             }
         }
+        self.counted = true;
         self.digests().await?;
         self.own().await
     }
@@ -136,12 +186,7 @@ impl<'a> Pass<'a> {
         let recount = Arc::clone(&self.recount);
         let (off, suspects) = self.auditor.blocking(move |store| off(store, &recount)).await?;
         self.suspects = suspects;
-        for found in off {
-            if self.scope.has(found.unit(self.auditor.store.own)) {
-                self.found(found).await?;
-            }
-        }
-        Ok(())
+        self.found_all(off).await
     }
 
     async fn own(&mut self) -> Result<(), AuditError> {
@@ -259,7 +304,8 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let (reply, mended) = oneshot::channel();
-        let job = Job::Repair(Box::new(Repair { found: found.clone(), recount: self.recount(), reply }));
+        let recount = self.counted.then(|| self.recount());
+        let job = Job::Repair(Box::new(Repair { found: found.clone(), recount, reply }));
         self.auditor.ask_writer(job).await?;
         let mended = mended.await.map_err(|_| AuditError::Stopping)?;
         self.outcome.repaired += mended;

@@ -19,7 +19,7 @@ use crate::index::draft::Draft;
 use crate::index::keys::{self, Link};
 use crate::index::values::HeldItem;
 use crate::index::{Index, IndexError};
-use crate::statistics::rollup::children;
+use crate::statistics::rollup::{Targets, children};
 use crate::store::Store;
 
 /// Differences that one batch puts right at most.
@@ -29,8 +29,9 @@ pub const BATCH_REPAIRS_MAX: usize = 4_096;
 pub struct Repair {
     /// The differences; at most [`BATCH_REPAIRS_MAX`].
     pub found: Vec<Found>,
-    /// Has covered everything, and follows the index.
-    pub recount: SharedRecount,
+    /// Has covered everything, and follows the index. `None`: only what the journal says is put
+    /// right.
+    pub recount: Option<SharedRecount>,
     /// Told how many still differed and were put right.
     pub reply: oneshot::Sender<u64>,
 }
@@ -51,9 +52,13 @@ struct Truth {
 /// Entries before this one in the batch may have moved the same figures: what is missing is
 /// added to them, and a total is the sum of its parts with everything that they changed.
 pub fn mend(group: &mut Group<'_>, store: &Store, catalogue: &Catalogue, repair: &Repair) -> Result<u64, IndexError> {
-    let truth = Truth::read(store, catalogue, repair)?;
     let children = children(group)?;
     let mut mended = 0;
+    for found in &repair.found {
+        mended += u64::from(mend_by_journal(group, found, &children)?);
+    }
+    let Some(recount) = &repair.recount else { return Ok(mended) };
+    let truth = Truth::read(store, catalogue, &repair.found, recount)?;
     // The records first: totals are recomputed of what they make.
     for found in &repair.found {
         mended += u64::from(truth.mend_own(group, found, &children)?);
@@ -68,12 +73,12 @@ pub fn mend(group: &mut Group<'_>, store: &Store, catalogue: &Catalogue, repair:
 }
 
 impl Truth {
-    fn read(store: &Store, catalogue: &Catalogue, repair: &Repair) -> Result<Self, IndexError> {
+    fn read(store: &Store, catalogue: &Catalogue, all: &[Found], recount: &SharedRecount) -> Result<Self, IndexError> {
         let view = store.view();
-        let recount = repair.recount.lock();
+        let recount = recount.lock();
         let own = Own::new(view.index, store.own, catalogue, &recount)?;
         let (mut records, mut days, mut held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for found in &repair.found {
+        for found in all {
             match found {
                 Found::Record { cell, .. } => {
                     let key = cell.to_bytes();
@@ -146,7 +151,7 @@ impl Truth {
             }
             Found::Feed { .. } => Ok(self.feed.0 != self.feed.1),
             Found::Held { child, .. } => self.mend_held(group, *child),
-            Found::Record { .. } | Found::Day { .. } | Found::Condition { .. } => Ok(false),
+            _ => Ok(false),
         }
     }
 
@@ -168,6 +173,54 @@ impl Truth {
         child.write(&mut group.draft, code);
         Ok(true)
     }
+}
+
+fn mend_by_journal(group: &mut Group<'_>, found: &Found, children: &[DivisionCode]) -> Result<bool, IndexError> {
+    match found {
+        Found::Head { ledger, id, stored, right } => {
+            put_right(group, keys::record(ledger, *id), stored.as_ref(), right.as_ref())
+        }
+        Found::Unique { key, stored, right } => put_right(group, key.clone(), stored.as_ref(), right.as_ref()),
+        Found::Part { key, cell, stored, right } => mend_part(group, key, cell, (*stored, *right), children),
+        _ => Ok(false),
+    }
+}
+
+/// Gives a key its right value, unless it was written since it was looked at.
+fn put_right(
+    group: &mut Group<'_>,
+    key: Vec<u8>,
+    stored: Option<&Vec<u8>>,
+    right: Option<&Vec<u8>>,
+) -> Result<bool, IndexError> {
+    if group.draft.get(&key)?.as_ref() != stored {
+        return Ok(false);
+    }
+    match right {
+        Some(right) => group.draft.put(key, right.clone()),
+        None => group.draft.remove(key),
+    }
+    Ok(true)
+}
+
+/// Gives a part of totals its right amount, and the totals theirs; unless it was written since.
+fn mend_part(
+    group: &mut Group<'_>,
+    key: &[u8],
+    cell: &CellKey,
+    (stored, right): (i64, i64),
+    children: &[DivisionCode],
+) -> Result<bool, IndexError> {
+    let held = group.draft.get(key)?.map(|bytes| HeldItem::from_bytes(&bytes)).transpose()?;
+    if held.map_or(0, |held| held.amount()) != stored {
+        return Ok(false);
+    }
+    group.draft.put(key.to_vec(), HeldItem { aside: false, value: ItemValue::Amount(right) }.to_bytes());
+    for total in Targets::of(group.own, cell.scope, cell).iter().flat_map(Targets::each) {
+        let sum = sum(group, children, total)?;
+        group.set(total, sum)?;
+    }
+    Ok(true)
 }
 
 /// The digest of what is held of a child, as stored and as counted; `None`: there is none, or

@@ -121,6 +121,19 @@ pub fn unique(ledger: &str, key: &[u8]) -> Vec<u8> {
     [&[UNIQUE][..], ledger.as_bytes(), &[0], key].concat()
 }
 
+/// The prefix of all unique keys, which follow the records.
+pub fn all_unique() -> Vec<u8> {
+    vec![UNIQUE]
+}
+
+/// The ledger and the unique key inside a unique key's key; `None` for another key.
+pub fn parse_unique(key: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = key.strip_prefix(&[UNIQUE])?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let (ledger, unique) = rest.split_at_checked(end)?;
+    Some((std::str::from_utf8(ledger).ok()?, unique.get(1..)?))
+}
+
 /// The live records of one event date, in days since 1900-01-01.
 pub fn day(day: i32) -> Vec<u8> {
     [&[DAY][..], &day.to_be_bytes()].concat()
@@ -234,6 +247,11 @@ pub fn told(code: DivisionCode, item: &[u8]) -> Vec<u8> {
 /// A kept cell's unsettled part; with an empty item key the prefix of all of a child's.
 pub fn unsettled(code: DivisionCode, item: &[u8]) -> Vec<u8> {
     of_child(UNSETTLED, code, item)
+}
+
+/// The prefix of what is unsettled, of all children.
+pub fn all_unsettled() -> Vec<u8> {
+    vec![UNSETTLED]
 }
 
 /// What will be unsettled with the acceptance of a child's new life; as [`unsettled`].

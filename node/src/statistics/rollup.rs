@@ -43,7 +43,8 @@ impl Targets {
         })
     }
 
-    fn each(&self) -> impl Iterator<Item = &CellKey> {
+    /// Both.
+    pub fn each(&self) -> impl Iterator<Item = &CellKey> {
         self.own_day.iter().chain([&self.month])
     }
 }

@@ -13,7 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{Config, IndexKind};
 use crate::env::Env;
 use crate::index::keys;
-use crate::journal;
+use crate::journal::{self, JournalReader};
 use crate::state::opening;
 use crate::state::refold;
 use crate::store::Store;
@@ -40,7 +40,7 @@ pub async fn verify(env: &Env, config: &Config) -> Result<Vec<VerifyCheck>, Veri
             if let Some(torn) = inspected.torn {
                 chain.detail = format!("{} · {torn}", chain.detail);
             }
-            Ok(vec![chain, records, figures_of(env, &store, &catalogue).await?])
+            Ok(vec![chain, records, figures_of(env, &store, &inspected.reader, &catalogue).await?])
         }
     }
 }
@@ -57,7 +57,12 @@ fn without_index(reader: &journal::JournalReader, why: String) -> Vec<VerifyChec
     vec![chain.end(), index.end()]
 }
 
-async fn figures_of(env: &Env, store: &Arc<Store>, catalogue: &Arc<Catalogue>) -> Result<VerifyCheck, VerifyError> {
+async fn figures_of(
+    env: &Env,
+    store: &Arc<Store>,
+    journal: &JournalReader,
+    catalogue: &Arc<Catalogue>,
+) -> Result<VerifyCheck, VerifyError> {
     if refold::is_new(store.index(), catalogue)? || store.index().get(&keys::head())?.is_none() {
         let mut check = Check::new("figures", "totals");
         check.not_compared("the index was folded by another catalogue: configure that one");
@@ -67,6 +72,7 @@ async fn figures_of(env: &Env, store: &Arc<Store>, catalogue: &Arc<Catalogue>) -
     let (jobs, child_jobs) = (tokio::sync::mpsc::channel(1).0, tokio::sync::mpsc::channel(1).0);
     let auditor = Auditor::new(AuditorParts {
         store: Arc::clone(store),
+        journal: journal.clone(),
         catalogue: Arc::clone(catalogue),
         env: env.clone(),
         time: NodeTime::new(Arc::clone(&env.clock)),

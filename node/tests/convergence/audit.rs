@@ -31,7 +31,7 @@ fn work() -> impl Strategy<Value = Act> {
 
 /// A total that is gone cannot be sent: that is looked at apart.
 fn harm() -> impl Strategy<Value = Harm> {
-    let harms = [Harm::Total, Harm::Held, Harm::NoHeld, Harm::HeldDigest, Harm::FeedDigest, Harm::Day];
+    let harms = [Harm::Total, Harm::Held, Harm::NoHeld, Harm::HeldDigest, Harm::FeedDigest, Harm::Day, Harm::Registry];
     prop::sample::select(harms.to_vec())
 }
 
@@ -116,7 +116,7 @@ async fn quiet() -> Federation {
 
 #[test]
 fn each_damage_is_found_located_and_repaired() {
-    let cases: [(Harm, usize, &[&str]); 10] = [
+    let cases: [(Harm, usize, &[&str]); 17] = [
         (Harm::Total, COUNTY, &["digest", "total"]),
         (Harm::Total, TOWNSHIP, &["digest", "total"]),
         (Harm::Total, WORKROOM, &["digest", "record"]),
@@ -127,6 +127,13 @@ fn each_damage_is_found_located_and_repaired() {
         (Harm::HeldDigest, TOWNSHIP, &["digest"]),
         (Harm::Held, COUNTY, &["digest"]),
         (Harm::NoHeld, COUNTY, &["digest"]),
+        (Harm::Record, WORKROOM, &["journal"]),
+        (Harm::Place, WORKROOM, &["journal"]),
+        (Harm::NoRecord, WORKROOM, &["journal"]),
+        (Harm::Ghost, WORKROOM, &["journal"]),
+        (Harm::NoUnique, WORKROOM, &["journal"]),
+        (Harm::GhostUnique, WORKROOM, &["journal"]),
+        (Harm::Registry, TOWNSHIP, &["journal"]),
     ];
     for (harm, node, kinds) in cases {
         for which in [0, 11] {
@@ -150,6 +157,26 @@ fn each_damage_is_found_located_and_repaired() {
             });
         }
     }
+}
+
+#[test]
+fn a_cell_of_a_former_life_is_compared_with_the_journal() {
+    support::block_on(async {
+        let mut federation = quiet().await;
+        federation.replace_machine(WORKROOM).await;
+        federation.settle().await;
+        federation.adopt(WORKROOM, true).await.unwrap();
+        federation.settle().await;
+        let total = federation.total();
+        let sound = federation.audit(TOWNSHIP, false).await;
+        assert_eq!(sound.0.differences, 0, "{:?}", sound.1);
+        assert!(federation.damage(TOWNSHIP, 3, Harm::Kept));
+        let (_, found) = federation.audit(TOWNSHIP, true).await;
+        assert!(found.iter().any(|it| it.kind == "journal" && it.stored == it.parts + 7), "{found:?}");
+        federation.settle().await;
+        assert_eq!(federation.audit(TOWNSHIP, false).await.0.differences, 0);
+        assert_eq!(federation.total(), total);
+    });
 }
 
 #[test]

@@ -33,6 +33,22 @@ pub enum Harm {
     FeedDigest,
     /// How many records a day has.
     Day,
+    /// A record's date.
+    Record,
+    /// A record points to another entry.
+    Place,
+    /// A record is gone.
+    NoRecord,
+    /// A record that nobody wrote.
+    Ghost,
+    /// A unique value names nobody.
+    NoUnique,
+    /// A unique value that no record has.
+    GhostUnique,
+    /// What the registry adds has another amount.
+    Registry,
+    /// A cell of a child's former life has.
+    Kept,
 }
 
 /// Steps so small that an audit lasts long.
@@ -54,6 +70,12 @@ impl Federation {
         let mut possible: Vec<Change> = Vec::new();
         let scan = store.index().scan(&[], None, &mut |key, value| {
             possible.extend(harmed(key, value, harm).map(|value| (key.to_vec(), value)));
+            let ghostly = match harm {
+                Harm::Ghost => keys::parse_record(key).is_some(),
+                Harm::GhostUnique => keys::parse_unique(key).is_some(),
+                _ => false,
+            };
+            possible.extend(ghostly.then(|| (ghost(key), Some(value.to_vec()))));
             Ok(std::ops::ControlFlow::Continue(()))
         });
         scan.unwrap();
@@ -142,6 +164,23 @@ fn lies_under(unit: usize, above: usize) -> bool {
     unit == above || TREE[unit].1.is_some_and(|parent| lies_under(parent, above))
 }
 
+/// Another amount.
+fn more(value: &[u8]) -> Harmed {
+    let mut item = HeldItem::from_bytes(value).unwrap();
+    let ItemValue::Amount(amount) = &mut item.value else { return None };
+    *amount += 7;
+    Some(item.to_bytes())
+}
+
+/// A key beside one, with the same value: nobody wrote it.
+fn ghost(key: &[u8]) -> Vec<u8> {
+    let mut ghost = key.to_vec();
+    if let Some(last) = ghost.last_mut() {
+        *last ^= 0x55;
+    }
+    ghost
+}
+
 /// What is done to a key; `None`: the harm is not for such a key.
 fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Harmed> {
     let own = keys::parse_item(key).map(|item| ItemKey::from_bytes(item).unwrap());
@@ -165,6 +204,19 @@ fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Harmed> {
             child.digest = vec![9; 16];
             (!child.incarnation.is_empty()).then(|| Some(child.encode_to_vec()))
         }
+        (Harm::Record | Harm::Place, ..) if keys::parse_record(key).is_some() => {
+            let mut head = stored::RecordHead::decode(value).unwrap();
+            if harm == Harm::Record {
+                head.event_date += 31
+            } else {
+                head.offset += 8
+            }
+            Some(Some(head.encode_to_vec()))
+        }
+        (Harm::NoRecord, ..) if keys::parse_record(key).is_some() => Some(None),
+        (Harm::NoUnique, ..) if keys::parse_unique(key).is_some() => Some(None),
+        (Harm::Registry, ..) if key.starts_with(&keys::held_by(keys::Link::Registry)) => Some(more(value)),
+        (Harm::Kept, ..) if keys::parse_kept_of(key).is_some() => Some(more(value)),
         (Harm::Day, ..) if keys::parse_day(key).is_some() => Some(Some(77_i64.to_be_bytes().to_vec())),
         _ => None,
     }

@@ -12,6 +12,7 @@ use crate::output::{Cell, Column, Kind, Sheet, Tone, table};
 pub struct Audit {
     node: String,
     totals: u64,
+    records: u64,
     copies: u64,
     differences: u64,
     repaired: u64,
@@ -26,7 +27,7 @@ struct Difference {
     kind: String,
     unit: String,
     unit_name: String,
-    /// Null of a copy, a digest and a directory entry.
+    /// Null of a copy, a digest, a directory entry and a record.
     measure: Option<String>,
     period: Option<String>,
     words: Vec<String>,
@@ -48,6 +49,7 @@ impl Audit {
         Self {
             node: end.node,
             totals: end.totals,
+            records: end.records,
             copies: end.copies,
             differences: end.differences,
             repaired: end.repaired,
@@ -139,6 +141,7 @@ pub fn text(audit: &Audit, colour: bool) -> String {
             )
         }
     };
-    let _ = writeln!(text, "{}: {} totals compared{copies}: {verdict}", audit.node, grouped(audit.totals.into()));
+    let (totals, records) = (grouped(audit.totals.into()), grouped(audit.records.into()));
+    let _ = writeln!(text, "{}: {totals} totals, {records} records compared{copies}: {verdict}", audit.node);
     text
 }

@@ -42,6 +42,7 @@ pub fn parts(request: &AuditRequest, cut: bool) -> Vec<AuditReply> {
         parts.push(Part::End(AuditEnd {
             node: "371122".to_owned(),
             totals: 12_345,
+            records: 678,
             copies: if request.deep { 31 } else { 0 },
             differences,
             repaired: if request.repair { differences } else { 0 },
