@@ -1,0 +1,193 @@
+//! What has been written, as those who wrote it know it: every acknowledged entry, every entry
+//! whose answer is awaited, and so for every cell of every workroom the amounts that it can have
+//! had.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wuji_node::catalogue::Catalogue;
+use wuji_proto::{MeasureId, Part, RecordId};
+
+use crate::clerk::{Errand, Outcome, Request};
+use crate::entries::{self, Content, Parts};
+
+/// All workrooms.
+pub struct Truth {
+    catalogue: Arc<Catalogue>,
+    leaves: BTreeMap<usize, Leaf>,
+    awaited: BTreeMap<u64, Awaited>,
+}
+
+/// One workroom.
+#[derive(Clone, Default)]
+pub struct Leaf {
+    pub records: BTreeMap<RecordId, Record>,
+    spans: BTreeMap<(MeasureId, i32, Part), Span>,
+}
+
+/// A record as it was last acknowledged.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub revision: u32,
+    /// `None`: it is voided.
+    pub content: Option<Content>,
+    /// An answer about it is awaited.
+    pub busy: bool,
+    pub ledger: &'static str,
+}
+
+struct Awaited {
+    errand: Errand,
+    change: Parts,
+}
+
+/// What is known of a cell: its amount by what was acknowledged, what awaited answers may add
+/// and take, and the extremes that it can have had since the last time of quiet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    certain: i64,
+    more: i64,
+    less: i64,
+    low: i64,
+    high: i64,
+}
+
+impl Span {
+    fn widen(&mut self) {
+        self.low = self.low.min(self.certain + self.less);
+        self.high = self.high.max(self.certain + self.more);
+    }
+
+    fn await_change(&mut self, amount: i64, times: i64) {
+        if amount > 0 {
+            self.more += amount * times;
+        } else {
+            self.less += amount * times;
+        }
+        self.widen();
+    }
+}
+
+impl Truth {
+    pub fn new(catalogue: Arc<Catalogue>, leaves: &[usize]) -> Self {
+        let leaves = leaves.iter().map(|leaf| (*leaf, Leaf::default())).collect();
+        Self { catalogue, leaves, awaited: BTreeMap::new() }
+    }
+
+    pub fn leaf(&self, leaf: usize) -> &Leaf {
+        &self.leaves[&leaf]
+    }
+
+    /// Whether no answer of a workroom is awaited.
+    pub fn idle(&self, leaf: usize) -> bool {
+        self.awaited.values().all(|awaited| awaited.errand.unit != leaf)
+    }
+
+    /// Somebody is about to write.
+    pub fn begin(&mut self, errand: &Errand) {
+        let Some(leaf) = self.leaves.get_mut(&errand.unit) else { return };
+        let mut change = Parts::new();
+        match &errand.request {
+            Request::Submit(_, content) => entries::add(&mut change, &entries::parts(&self.catalogue, content), 1),
+            Request::Import(rows) => {
+                for content in rows {
+                    entries::add(&mut change, &entries::parts(&self.catalogue, content), 1);
+                }
+            }
+            Request::Amend(id, content, _) => {
+                let record = leaf.records.get_mut(id).unwrap();
+                record.busy = true;
+                entries::add(&mut change, &entries::parts(&self.catalogue, record.content.as_ref().unwrap()), -1);
+                entries::add(&mut change, &entries::parts(&self.catalogue, content), 1);
+            }
+            Request::Void(id, ..) => {
+                let record = leaf.records.get_mut(id).unwrap();
+                record.busy = true;
+                entries::add(&mut change, &entries::parts(&self.catalogue, record.content.as_ref().unwrap()), -1);
+            }
+            Request::Register(..) | Request::Adopt(..) => {}
+        }
+        for (key, amount) in &change {
+            leaf.spans.entry(key.clone()).or_default().await_change(*amount, 1);
+        }
+        self.awaited.insert(errand.number, Awaited { errand: errand.clone(), change });
+    }
+
+    /// The answer has come.
+    pub fn finish(&mut self, number: u64, outcome: &Outcome) {
+        let Some(Awaited { errand, change }) = self.awaited.remove(&number) else { return };
+        let leaf = self.leaves.get_mut(&errand.unit).unwrap();
+        let done = matches!(outcome, Outcome::Done(_));
+        for (key, amount) in &change {
+            let span = leaf.spans.entry(key.clone()).or_default();
+            span.await_change(*amount, -1);
+            if done {
+                span.certain += amount;
+            }
+            span.widen();
+        }
+        leaf.note(errand.request, outcome);
+    }
+
+    /// What is known of a workroom; to be brought back with an image of its disk.
+    pub fn keep(&self, leaf: usize) -> Option<Leaf> {
+        self.leaves.get(&leaf).cloned()
+    }
+
+    /// The workroom has gone back to this. What was known meanwhile stays possible.
+    pub fn bring_back(&mut self, leaf: usize, kept: &Leaf) {
+        let now = self.leaves.get_mut(&leaf).unwrap();
+        now.records = kept.records.clone();
+        for (key, span) in &mut now.spans {
+            span.certain = kept.spans.get(key).map_or(0, |kept| kept.certain);
+            span.widen();
+        }
+    }
+
+    /// All is quiet: every cell has been seen to be what it is by what was acknowledged.
+    pub fn quiet(&mut self) {
+        for span in self.leaves.values_mut().flat_map(|leaf| leaf.spans.values_mut()) {
+            (span.low, span.high) = (span.certain, span.certain);
+            span.widen();
+        }
+    }
+
+    /// What the live records of a workroom add up to.
+    pub fn amounts(&self, leaf: usize) -> impl Iterator<Item = (&(MeasureId, i32, Part), i64)> {
+        self.leaves[&leaf].spans.iter().map(|(key, span)| (key, span.certain))
+    }
+
+    /// The least and the most that each cell of a workroom can be.
+    pub fn spans(&self, leaf: usize) -> impl Iterator<Item = (&(MeasureId, i32, Part), (i64, i64))> {
+        self.leaves[&leaf].spans.iter().map(|(key, span)| (key, (span.low, span.high)))
+    }
+}
+
+impl Leaf {
+    fn note(&mut self, request: Request, outcome: &Outcome) {
+        match (request, outcome) {
+            (Request::Submit(id, content), Outcome::Done(_)) => {
+                let ledger = content.ledger;
+                self.records.insert(id, Record { revision: 1, content: Some(content), busy: false, ledger });
+            }
+            (Request::Import(rows), Outcome::Done(ids)) => {
+                for (id, content) in ids.iter().zip(rows) {
+                    let ledger = content.ledger;
+                    self.records.insert(*id, Record { revision: 1, content: Some(content), busy: false, ledger });
+                }
+            }
+            (Request::Amend(id, content, base), Outcome::Done(_)) => {
+                let ledger = content.ledger;
+                let record = Record { revision: base + 1, content: Some(content), busy: false, ledger };
+                self.records.insert(id, record);
+            }
+            (Request::Void(id, ledger, base), Outcome::Done(_)) => {
+                self.records.insert(id, Record { revision: base + 1, content: None, busy: false, ledger });
+            }
+            (Request::Amend(id, ..) | Request::Void(id, ..), Outcome::Refused(_)) => {
+                self.records.get_mut(&id).unwrap().busy = false;
+            }
+            _ => {}
+        }
+    }
+}

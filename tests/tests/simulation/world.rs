@@ -1,0 +1,361 @@
+//! A whole federation in one process, on virtual time: every node with its real services, on a
+//! machine and a network that do what they are told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use turmoil::Sim;
+use wuji_node::access::{operator_name, unit_name};
+use wuji_node::catalogue::Catalogue;
+use wuji_node::config::{Config, IndexConfig, IndexKind, JournalConfig, LinkConfig, ParentConfig, TlsConfig};
+use wuji_proto::DivisionCode;
+
+use crate::clerk::{self, Answers, Errand, Outcome, Request};
+use crate::dice::Dice;
+use crate::host::{self, Names, Seat, Seen};
+use crate::log::Log;
+use crate::machine::{Machine, Time};
+use crate::net::{Lines, Way};
+use crate::tree::Tree;
+use crate::truth::Truth;
+
+/// One step of all hosts. A message takes at least one.
+pub const STEP: Duration = Duration::from_millis(20);
+
+/// The longest way of a message over a line that is not slow.
+const LATENCY_MAX: Duration = Duration::from_millis(80);
+
+/// The host of those who write.
+const CLERK: &str = "clerk";
+
+/// What ends a simulation early: a broken promise, and where.
+pub type Broken = String;
+
+/// A unit: its machine, and the node on it.
+pub struct Unit {
+    pub code: DivisionCode,
+    pub parent: Option<usize>,
+    pub host: String,
+    pub machine: Machine,
+    pub seat: Arc<Mutex<Seat>>,
+    /// The node is meant to run.
+    pub up: bool,
+    /// Starts of a node on this host so far.
+    lives: u64,
+}
+
+/// The federation.
+pub struct World {
+    pub seed: u64,
+    pub tree: Tree,
+    pub units: Vec<Unit>,
+    pub dice: Dice,
+    pub truth: Truth,
+    pub lines: Lines,
+    pub log: Log,
+    pub catalogue: Arc<Catalogue>,
+    pub sim: Sim<'static>,
+    pub time: Time,
+    errands: mpsc::UnboundedSender<Errand>,
+    answers: Answers,
+    last_errand: u64,
+    waiting: BTreeMap<u64, Errand>,
+    /// Digests that differed in lives that have ended.
+    pub digests_differed: u64,
+}
+
+/// How nodes are set up in one simulation.
+pub fn link_config(dice: &Dice) -> LinkConfig {
+    LinkConfig {
+        reconnect_min_ms: 100,
+        reconnect_max_ms: 2_000,
+        keepalive_seconds: 2,
+        heard_seconds: 10,
+        window_frames: u32::try_from(dice.between(1, 6)).unwrap(),
+        hold_seconds: 3_600,
+        ..LinkConfig::default()
+    }
+}
+
+thread_local! {
+    /// Whether a step is being made, and what panicked in it.
+    static STEPPING: Cell<bool> = const { Cell::new(false) };
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Panics of tasks, which nobody else would notice.
+pub fn catch_panics() {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| {
+        let former = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if STEPPING.get() {
+                PANICS.with_borrow_mut(|panics| panics.push(panic.to_string()));
+            } else {
+                former(panic);
+            }
+        }));
+    });
+}
+
+impl World {
+    pub fn new(seed: u64, tree: Tree, catalogue: &Arc<Catalogue>) -> Self {
+        catch_panics();
+        let dice = Dice::new(seed);
+        let mut sim = turmoil::Builder::new()
+            .tick_duration(STEP)
+            .min_message_latency(Duration::from_millis(1))
+            .max_message_latency(LATENCY_MAX)
+            .simulation_duration(Duration::from_hours(24))
+            .tcp_capacity(4_096)
+            .rng_seed(seed)
+            .build();
+        let (time, lines, link) = (Time::default(), Lines::default(), link_config(&dice));
+        let (errands, errands_in) = mpsc::unbounded_channel();
+        let answers = Answers::default();
+        let truth = Truth::new(Arc::clone(catalogue), &tree.leaves());
+        let names = names(&tree);
+        let units: Vec<Unit> =
+            (0..tree.0.len()).map(|at| unit(at, &tree, &link, &lines, &names, catalogue, &time, seed)).collect();
+        for unit in &units {
+            let seat = Arc::clone(&unit.seat);
+            sim.host(unit.host.as_str(), move || host::run(Arc::clone(&seat)));
+        }
+        let channels = units.iter().enumerate().map(|(at, unit)| {
+            let way = Way {
+                from: CLERK.to_owned(),
+                to: unit.host.clone(),
+                keepalive: Duration::from_secs(5),
+                lines: lines.clone(),
+            };
+            (at, way)
+        });
+        let (channels, taken): (BTreeMap<usize, Way>, _) = (channels.collect(), answers.clone());
+        let errands_in = Arc::new(Mutex::new(Some(errands_in)));
+        sim.host(CLERK, move || {
+            let (errands, taken) = (errands_in.lock().take(), taken.clone());
+            let channels = channels.clone();
+            async move {
+                let channels = channels.iter().map(|(at, way)| (*at, way.lazy())).collect();
+                match errands {
+                    Some(errands) => clerk::run(errands, channels, taken).await,
+                    None => Ok(()),
+                }
+            }
+        });
+        Self {
+            seed,
+            tree,
+            units,
+            dice,
+            truth,
+            lines,
+            log: Log::default(),
+            catalogue: Arc::clone(catalogue),
+            sim,
+            time,
+            errands,
+            answers,
+            last_errand: 0,
+            waiting: BTreeMap::new(),
+            digests_differed: 0,
+        }
+    }
+
+    pub fn note(&mut self, what: impl std::fmt::Display) {
+        self.log.note(self.time.ms(), what);
+    }
+
+    /// Notes something of a unit.
+    pub fn tell(&mut self, unit: usize, what: impl std::fmt::Display) {
+        let code = self.units[unit].code;
+        self.note(format_args!("{code}: {what}"));
+    }
+
+    /// Gives somebody something to do.
+    pub fn send(&mut self, unit: usize, request: Request, twice: bool) -> u64 {
+        self.last_errand += 1;
+        let errand = Errand { number: self.last_errand, unit, request, twice };
+        self.truth.begin(&errand);
+        self.waiting.insert(errand.number, errand.clone());
+        assert!(self.errands.send(errand).is_ok(), "the clerk is gone");
+        self.last_errand
+    }
+
+    /// Whether nobody waits for an answer.
+    pub fn idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// One step of virtual time.
+    pub fn step(&mut self) -> Result<(), Broken> {
+        STEPPING.set(true);
+        let stepped = self.sim.step();
+        STEPPING.set(false);
+        let panics = PANICS.with_borrow_mut(std::mem::take);
+        self.time.set(i64::try_from(self.sim.elapsed().as_millis()).unwrap());
+        stepped.map_err(|error| format!("a host failed: {error}"))?;
+        if let Some(panic) = panics.first() {
+            return Err(format!("a task panicked: {panic}"));
+        }
+        let answers = std::mem::take(&mut *self.answers.lock());
+        for (number, outcome) in answers {
+            self.answered(number, &outcome)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, number: u64, outcome: &Outcome) -> Result<(), Broken> {
+        let errand = self.waiting.remove(&number).ok_or_else(|| format!("errand {number} was answered twice"))?;
+        self.tell(errand.unit, format_args!("{number} {outcome:?}"));
+        self.truth.finish(number, outcome);
+        match outcome {
+            Outcome::Refused(reason) => Err(format!("{errand:?} was refused: {reason}")),
+            Outcome::Done(_) => Ok(()),
+        }
+    }
+
+    /// Lets virtual time pass.
+    pub fn run(&mut self, time: Duration) -> Result<(), Broken> {
+        let end = self.sim.elapsed() + time;
+        while self.sim.elapsed() < end {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// What can be seen of a unit's node; `None`: it is not running.
+    pub fn seen(&self, unit: usize) -> Option<Seen> {
+        self.units[unit].seat.lock().seen.clone()
+    }
+
+    /// Starts a unit's node on its machine as that is now.
+    pub fn start(&mut self, unit: usize) {
+        let seed = self.seed;
+        let Unit { machine, seat, host, lives, up, .. } = &mut self.units[unit];
+        (*lives, *up) = (*lives + 1, true);
+        {
+            let mut seat = seat.lock();
+            seat.env = machine.env(life_seed(seed, unit, *lives));
+            seat.stop.send_replace(false);
+            seat.failed = None;
+        }
+        let host = host.clone();
+        self.sim.bounce(host.as_str());
+        self.tell(unit, "starts");
+    }
+
+    /// Ends a unit's node at once; its machine stays as programs see it.
+    pub fn kill(&mut self, unit: usize) {
+        self.digests_differed += self.seen(unit).map_or(0, |seen| seen.metrics.digests_differed.get());
+        let host = self.units[unit].host.clone();
+        self.sim.crash(host.as_str());
+        self.units[unit].seat.lock().seen = None;
+        self.units[unit].up = false;
+        self.units[unit].machine.kill();
+    }
+
+    /// Ends a unit's node in good order.
+    pub fn stop(&mut self, unit: usize) -> Result<(), Broken> {
+        self.digests_differed += self.seen(unit).map_or(0, |seen| seen.metrics.digests_differed.get());
+        self.units[unit].seat.lock().stop.send_replace(true);
+        let host = self.units[unit].host.clone();
+        let deadline = self.sim.elapsed() + Duration::from_secs(30);
+        while self.sim.is_host_running(host.as_str()) {
+            if self.sim.elapsed() > deadline {
+                return Err(format!("{} does not stop", self.units[unit].code));
+            }
+            self.step()?;
+        }
+        self.units[unit].up = false;
+        self.units[unit].machine.kill();
+        self.tell(unit, "has stopped");
+        match self.units[unit].seat.lock().failed.take() {
+            Some(reason) => Err(format!("{} stopped badly: {reason}", self.units[unit].code)),
+            None => Ok(()),
+        }
+    }
+
+    /// A node that is meant to run and does not, and why.
+    pub fn fallen(&self) -> Option<(usize, String)> {
+        self.units.iter().enumerate().find_map(|(at, unit)| {
+            let failed = unit.seat.lock().failed.clone();
+            failed.filter(|_| unit.up).map(|reason| (at, reason))
+        })
+    }
+}
+
+fn life_seed(seed: u64, unit: usize, lives: u64) -> u64 {
+    Dice::new(seed ^ ((unit as u64) << 32) ^ (lives << 40)).number()
+}
+
+/// What a host's certificate would say to the node of a unit.
+fn names(tree: &Tree) -> Names {
+    let codes: Vec<DivisionCode> = tree.0.iter().map(|place| place.code).collect();
+    Arc::new(move |own, host| {
+        let unit = host.strip_prefix(['n', 't']).and_then(|at| at.parse::<usize>().ok());
+        match unit.and_then(|at| codes.get(at)) {
+            Some(code) => unit_name(*code),
+            None => operator_name(own),
+        }
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that a unit is made of, once")]
+fn unit(
+    at: usize,
+    tree: &Tree,
+    link: &LinkConfig,
+    lines: &Lines,
+    names: &Names,
+    catalogue: &Arc<Catalogue>,
+    time: &Time,
+    seed: u64,
+) -> Unit {
+    let (place, machine, host) = (tree.0[at], Machine::new(time), format!("n{at}"));
+    let parent = place.parent.map(|parent| (tree.0[parent].code, format!("n{parent}")));
+    let seat = Seat {
+        host: host.clone(),
+        config: config(place.code, parent.as_ref().map(|(code, _)| *code), link),
+        parent,
+        catalogue: Arc::clone(catalogue),
+        env: machine.env(life_seed(seed, at, 0)),
+        accept_loss: false,
+        lines: lines.clone(),
+        names: Arc::clone(names),
+        stop: watch::Sender::new(false),
+        seen: None,
+        failed: None,
+    };
+    Unit {
+        code: place.code,
+        parent: place.parent,
+        host,
+        machine,
+        seat: Arc::new(Mutex::new(seat)),
+        up: true,
+        lives: 0,
+    }
+}
+
+fn config(code: DivisionCode, parent: Option<DivisionCode>, link: &LinkConfig) -> Config {
+    let tls = TlsConfig { authority: "none".into(), certificate: "none".into(), key: "none".into() };
+    Config {
+        code,
+        name: format!("unit {code}"),
+        data_directory: Machine::directory(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        parent: parent.map(|code| ParentConfig { code, address: "https://simulated:1".to_owned() }),
+        tls,
+        journal: JournalConfig { segment_mib: 1 },
+        index: IndexConfig { kind: IndexKind::Sled, checkpoint_seconds: 2, ..IndexConfig::default() },
+        catalogue: wuji_node::config::CatalogueConfig::default(),
+        log: wuji_node::config::LogConfig::default(),
+        metrics: wuji_node::config::MetricsConfig::default(),
+        link: link.clone(),
+    }
+}
