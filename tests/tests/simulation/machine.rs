@@ -7,7 +7,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use wuji_node::env::double::{DoubleDisk, Faults, Seeded, Survive};
 use wuji_node::env::{Clock, Env, Workers};
+use wuji_node::feed::item::ItemValue;
 use wuji_node::index::double::DoubleIndexes;
+use wuji_node::index::keys::{self, Link};
+use wuji_node::index::values::HeldItem;
+use wuji_node::index::{Index, Writes};
+use wuji_proto::DivisionCode;
 
 use crate::dice::Dice;
 
@@ -143,12 +148,70 @@ impl Machine {
     }
 
     /// One write behind the node's back.
-    pub fn damage_index(
-        &self,
-        edit: impl FnOnce(&dyn wuji_node::index::Index) -> Option<wuji_node::index::Writes>,
-    ) -> bool {
+    pub fn damage_index(&self, edit: impl FnOnce(&dyn Index) -> Option<Writes>) -> bool {
         let before = self.index_marks();
         self.indexes.damage(&Self::index_directory(), edit);
         self.index_marks() != before
     }
+}
+
+impl Machine {
+    /// Flips a bit of a journal frame that later groups prove to be complete; false if there is none.
+    pub fn flip_proven(&self, dice: &Dice) -> bool {
+        let segments = Self::directory().join("segments");
+        let names = wuji_node::env::Disk::list(&self.disk, &segments).unwrap();
+        let Some(last) = names.last() else { return false };
+        let path = segments.join(last);
+        let bytes = self.disk.content(&path);
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let frames = frames(&bytes, used);
+        // The last groups may be a torn tail as well.
+        let proven = frames.len().saturating_sub(PROVING_FRAMES);
+        if proven == 0 {
+            return false;
+        }
+        let at = frames[dice.below(proven)] + CHECKED_AT + dice.below(CHECKED_BYTES);
+        self.disk.flip(&path, at, 1 << dice.below(8));
+        true
+    }
+}
+
+/// So many frames at the end are not proven for sure.
+const PROVING_FRAMES: usize = 40;
+
+/// A segment's header, and where a frame's checked head is: see "The journal" in ARCHITECTURE.md.
+const HEADER_BYTES: usize = 128;
+const CHECKED_AT: usize = 8;
+const CHECKED_BYTES: usize = 56;
+
+/// Where the frames of a segment begin.
+fn frames(bytes: &[u8], used: usize) -> Vec<usize> {
+    let (mut frames, mut at) = (Vec::new(), HEADER_BYTES);
+    while at + CHECKED_AT + CHECKED_BYTES < used {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        if length == 0 {
+            break;
+        }
+        frames.push(at);
+        at = (at + 4 + length).next_multiple_of(8);
+    }
+    frames
+}
+
+/// Another amount for one cell that is held of a child.
+pub fn other_amount(index: &dyn Index, child: DivisionCode, roll: u64) -> Option<Writes> {
+    let prefix = keys::held_by(Link::Unit(child));
+    let mut held = Vec::new();
+    let scanned = index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+        let item = HeldItem::from_bytes(value)?;
+        if let (ItemValue::Amount(amount), false) = (item.value, item.aside) {
+            let value = ItemValue::Amount(amount + 1 + i64::try_from(roll % 5).unwrap());
+            held.push((key.to_vec(), HeldItem { aside: false, value }.to_bytes()));
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    scanned.unwrap();
+    let at = usize::try_from(roll).unwrap().checked_rem(held.len())?;
+    let (key, value) = held.swap_remove(at);
+    Some([(key, Some(value))].into())
 }

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wuji_node::feed::child::Child;
-use wuji_node::feed::exchange::FeedSource;
+use wuji_node::catalogue::{ADOPTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED};
 use wuji_node::feed::item::ItemValue;
-use wuji_node::index::draft::Draft;
 use wuji_node::index::keys;
 use wuji_node::index::values::OwnItem;
-use wuji_proto::{CellKey, Grain, ItemKey, Period, period};
+use wuji_proto::{CellKey, ItemKey, MeasureId};
 
 use crate::host::Seen;
 use crate::world::{Broken, World};
@@ -23,8 +21,13 @@ const QUIET_MAX: Duration = Duration::from_secs(180);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The reserved measures that are not made of records.
-const RESERVED_MAX: u16 = 15;
+/// Measures that are not made of single records.
+const NOT_OF_RECORDS: [MeasureId; 5] = [REPORTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, ADOPTED];
+
+/// Whether records alone make a measure.
+pub fn of_records(measure: MeasureId) -> bool {
+    !NOT_OF_RECORDS.contains(&measure)
+}
 
 impl World {
     /// Waits until nothing moves.
@@ -34,9 +37,6 @@ impl World {
         let mut before = Vec::new();
         while still < STILL {
             self.run(LOOK)?;
-            if let Some((unit, reason)) = self.fallen() {
-                return Err(format!("{} fell: {reason}", self.units[unit].code));
-            }
             match self.restless() {
                 None if before == self.heads() => still += LOOK,
                 _ => still = Duration::ZERO,
@@ -46,7 +46,8 @@ impl World {
                 return Err(format!("no quiet within {QUIET_MAX:?}: {}", self.restless().unwrap_or_default()));
             }
         }
-        self.note("quiet");
+        let heads = self.heads();
+        self.note(format_args!("quiet: {heads:?}"));
         Ok(())
     }
 
@@ -71,37 +72,39 @@ impl World {
             if catching_up || holding.is_some() {
                 return Some(format!("{code} catches up: {holding:?}"));
             }
-            let parent = self.units[unit].parent?;
-            let above = self.seen(parent)?;
-            let child = Child::read(&Draft::new(above.store.index()), code).unwrap();
-            let Some(child) = child else { return Some(format!("{code} is not registered")) };
-            let head = seen.feed.head();
-            let digest = seen.store.view().state.head.digest;
-            let held = child.walk.is_none() && child.low == head && child.holding.digest == digest;
-            (!held).then(|| format!("{code} stands at {head:?}, held is {child:?}"))
+            self.units[unit].parent?;
+            (!self.is_held(unit)).then(|| format!("{code} is not held: {:?}", self.known(unit)))
         })
     }
 
+    /// Everything that must hold in quiet.
+    pub fn check(&mut self) -> Result<(), Broken> {
+        self.check_recount()?;
+        self.check_digests()?;
+        self.excused.clear();
+        self.rebuilds.clear();
+        self.truth.quiet();
+        Ok(())
+    }
+
+    /// A digest finds what went wrong by accident; where nothing was damaged it has nothing to find.
+    fn check_digests(&self) -> Result<(), Broken> {
+        let running = (0..self.units.len()).filter_map(|unit| self.seen(unit));
+        let differed = self.digests_differed + running.map(|seen| seen.metrics.digests_differed.get()).sum::<u64>();
+        if differed > 0 && !self.harmed {
+            return Err(format!("{differed} digests differed at complete marks"));
+        }
+        Ok(())
+    }
+
     /// Every node's cells are what the acknowledged entries below it add up to.
-    pub fn check_recount(&self) -> Result<(), Broken> {
+    fn check_recount(&self) -> Result<(), Broken> {
         for unit in 0..self.units.len() {
             let Some(seen) = self.seen(unit) else { continue };
-            let mut wanted = BTreeMap::new();
-            for leaf in self.tree.leaves() {
-                for scope in self.tree.between(unit, leaf) {
-                    for ((measure, day, part), amount) in self.truth.amounts(leaf) {
-                        let day = Period::day(period::date(*day));
-                        let period = if scope == unit { day } else { day.within(Grain::Month) };
-                        let scope = self.units[scope].code;
-                        let cell = CellKey { scope, measure: *measure, period, part: part.clone() };
-                        *wanted.entry(cell).or_insert(0) += amount;
-                    }
-                }
-            }
-            wanted.retain(|_, amount| *amount != 0);
+            let wanted = self.ranges(unit).into_iter().map(|(cell, range)| (cell, range.certain));
+            let wanted: BTreeMap<_, _> = wanted.filter(|(_, amount)| *amount != 0).collect();
             let mut found = cells(&seen);
-            found.retain(|cell, amount| *amount != 0 && cell.measure.number > RESERVED_MAX);
-            wanted.retain(|cell, _| cell.measure.number > RESERVED_MAX);
+            found.retain(|cell, amount| *amount != 0 && of_records(cell.measure));
             if found != wanted {
                 return Err(difference(&format!("{}", self.units[unit].code), &found, &wanted));
             }
@@ -129,9 +132,7 @@ pub fn cells(seen: &Seen) -> BTreeMap<CellKey, i64> {
 fn difference(unit: &str, found: &BTreeMap<CellKey, i64>, wanted: &BTreeMap<CellKey, i64>) -> Broken {
     let keys: std::collections::BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
     let differ = keys.into_iter().filter(|key| found.get(*key) != wanted.get(*key));
-    let lines: Vec<String> = differ
-        .take(5)
-        .map(|key| format!("{key:?}: {:?} instead of {:?}", found.get(key), wanted.get(key)))
-        .collect();
+    let lines: Vec<String> =
+        differ.take(5).map(|key| format!("{key:?}: {:?} instead of {:?}", found.get(key), wanted.get(key))).collect();
     format!("{unit} does not add up to the entries below it:\n{}", lines.join("\n"))
 }

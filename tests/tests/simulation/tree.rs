@@ -48,6 +48,17 @@ impl Tree {
         (0..self.0.len()).filter(|other| self.0[*other].parent == Some(unit)).collect()
     }
 
+    /// The units of each tier, the highest first.
+    pub fn tiers(&self) -> Vec<Vec<usize>> {
+        let mut tiers: Vec<Vec<usize>> = Vec::new();
+        for unit in 0..self.0.len() {
+            let above = std::iter::successors(self.0[unit].parent, |at| self.0[*at].parent).count();
+            tiers.resize_with(tiers.len().max(above + 1), Vec::new);
+            tiers[above].push(unit);
+        }
+        tiers
+    }
+
     /// The units from `unit` down to `leaf`; none if the leaf is not below.
     pub fn between(&self, unit: usize, leaf: usize) -> Vec<usize> {
         let (mut path, mut at) = (vec![leaf], leaf);

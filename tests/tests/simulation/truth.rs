@@ -16,6 +16,19 @@ pub struct Truth {
     catalogue: Arc<Catalogue>,
     leaves: BTreeMap<usize, Leaf>,
     awaited: BTreeMap<u64, Awaited>,
+    /// What counts on of a workroom's former lives, at the units above it.
+    kept: BTreeMap<usize, Parts>,
+}
+
+/// What a cell can be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Range {
+    /// By what was acknowledged.
+    pub certain: i64,
+    /// The least since the last quiet.
+    pub low: i64,
+    /// The most.
+    pub high: i64,
 }
 
 /// One workroom.
@@ -71,7 +84,7 @@ impl Span {
 impl Truth {
     pub fn new(catalogue: Arc<Catalogue>, leaves: &[usize]) -> Self {
         let leaves = leaves.iter().map(|leaf| (*leaf, Leaf::default())).collect();
-        Self { catalogue, leaves, awaited: BTreeMap::new() }
+        Self { catalogue, leaves, awaited: BTreeMap::new(), kept: BTreeMap::new() }
     }
 
     pub fn leaf(&self, leaf: usize) -> &Leaf {
@@ -152,14 +165,26 @@ impl Truth {
         }
     }
 
-    /// What the live records of a workroom add up to.
-    pub fn amounts(&self, leaf: usize) -> impl Iterator<Item = (&(MeasureId, i32, Part), i64)> {
-        self.leaves[&leaf].spans.iter().map(|(key, span)| (key, span.certain))
+    /// What the former life of a workroom added counts on above it.
+    pub fn keep_history(&mut self, leaf: usize, history: &Parts) {
+        entries::add(self.kept.entry(leaf).or_default(), history, 1);
     }
 
-    /// The least and the most that each cell of a workroom can be.
-    pub fn spans(&self, leaf: usize) -> impl Iterator<Item = (&(MeasureId, i32, Part), (i64, i64))> {
-        self.leaves[&leaf].spans.iter().map(|(key, span)| (key, (span.low, span.high)))
+    /// Whether a former life of a workroom counts on above it.
+    pub fn has_history(&self, leaf: usize) -> bool {
+        self.kept.contains_key(&leaf)
+    }
+
+    /// What each cell of a workroom can be, at its own node or at a unit above it.
+    pub fn ranges(&self, leaf: usize, above: bool) -> BTreeMap<&(MeasureId, i32, Part), Range> {
+        let spans = self.leaves[&leaf].spans.iter();
+        let mut ranges: BTreeMap<_, _> =
+            spans.map(|(key, span)| (key, Range { certain: span.certain, low: span.low, high: span.high })).collect();
+        for (key, amount) in self.kept.get(&leaf).iter().filter(|_| above).flat_map(|kept| kept.iter()) {
+            let range = ranges.entry(key).or_default();
+            *range = Range { certain: range.certain + amount, low: range.low + amount, high: range.high + amount };
+        }
+        ranges
     }
 }
 

@@ -2,7 +2,7 @@
 //! machine and a network that do what they are told.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use wuji_proto::DivisionCode;
 
 use crate::clerk::{self, Answers, Errand, Outcome, Request};
 use crate::dice::Dice;
+use crate::faults::{End, Fault, Striking};
 use crate::host::{self, Names, Seat, Seen};
 use crate::log::Log;
 use crate::machine::{Machine, Time};
+use crate::machines::Kept;
 use crate::net::{Lines, Way};
 use crate::tree::Tree;
 use crate::truth::Truth;
@@ -27,7 +29,7 @@ use crate::truth::Truth;
 pub const STEP: Duration = Duration::from_millis(20);
 
 /// The longest way of a message over a line that is not slow.
-const LATENCY_MAX: Duration = Duration::from_millis(80);
+pub const LATENCY_MAX: Duration = Duration::from_millis(80);
 
 /// The host of those who write.
 const CLERK: &str = "clerk";
@@ -66,6 +68,32 @@ pub struct World {
     waiting: BTreeMap<u64, Errand>,
     /// Digests that differed in lives that have ended.
     pub digests_differed: u64,
+    /// Entries that people wanted to write.
+    pub written: u64,
+    /// Workrooms in which nobody writes now.
+    pub frozen: BTreeSet<usize>,
+    /// Units whose totals may be anything now.
+    pub exempt: BTreeSet<usize>,
+    /// Units to which something happens, and those to whose line upward.
+    pub busy: BTreeSet<usize>,
+    pub busy_lines: BTreeSet<usize>,
+    /// Units with a disk that fails: their nodes may fall, and are started again.
+    pub excused: BTreeSet<usize>,
+    /// Units whose index has been lost.
+    pub rebuilds: BTreeSet<usize>,
+    /// An index has been damaged.
+    pub harmed: bool,
+    pub striking: Striking,
+    /// How often each fault has struck.
+    pub struck: BTreeMap<Fault, u64>,
+    /// Copies of disks.
+    pub kept: BTreeMap<usize, Kept>,
+    /// Units that have had a second node.
+    pub twins: BTreeSet<usize>,
+    /// What operators were answered.
+    pub decided: BTreeMap<u64, Outcome>,
+    pub next_sample_ms: i64,
+    pub samples: usize,
 }
 
 /// How nodes are set up in one simulation.
@@ -163,6 +191,21 @@ impl World {
             last_errand: 0,
             waiting: BTreeMap::new(),
             digests_differed: 0,
+            written: 0,
+            frozen: BTreeSet::new(),
+            exempt: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            busy_lines: BTreeSet::new(),
+            excused: BTreeSet::new(),
+            rebuilds: BTreeSet::new(),
+            harmed: false,
+            striking: Striking::default(),
+            struck: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            twins: BTreeSet::new(),
+            decided: BTreeMap::new(),
+            next_sample_ms: 0,
+            samples: 0,
         }
     }
 
@@ -206,6 +249,24 @@ impl World {
         for (number, outcome) in answers {
             self.answered(number, &outcome)?;
         }
+        self.end_due();
+        self.look_after_fallen()
+    }
+
+    /// A node that falls without an excuse breaks a promise; another is started again.
+    fn look_after_fallen(&mut self) -> Result<(), Broken> {
+        let Some((unit, reason)) = self.fallen() else { return Ok(()) };
+        if self.busy.contains(&unit) {
+            return Ok(());
+        }
+        self.tell(unit, format_args!("fell: {reason}"));
+        if !self.excused.contains(&unit) {
+            return Err(format!("{} fell: {reason}", self.units[unit].code));
+        }
+        self.units[unit].machine.kill();
+        self.units[unit].up = false;
+        self.busy.insert(unit);
+        self.end_later(500, 1_000, End::Start(unit));
         Ok(())
     }
 
@@ -213,9 +274,13 @@ impl World {
         let errand = self.waiting.remove(&number).ok_or_else(|| format!("errand {number} was answered twice"))?;
         self.tell(errand.unit, format_args!("{number} {outcome:?}"));
         self.truth.finish(number, outcome);
-        match outcome {
-            Outcome::Refused(reason) => Err(format!("{errand:?} was refused: {reason}")),
-            Outcome::Done(_) => Ok(()),
+        match (&errand.request, outcome) {
+            (Request::Adopt(..), _) => {
+                self.decided.insert(number, outcome.clone());
+                Ok(())
+            }
+            (_, Outcome::Refused(reason)) => Err(format!("{errand:?} was refused: {reason}")),
+            (_, Outcome::Done(_)) => Ok(()),
         }
     }
 
@@ -280,6 +345,24 @@ impl World {
         }
     }
 
+    /// What a second node of a unit starts with.
+    pub fn second_seat(&self, unit: usize, host: &str, machine: &Machine) -> Arc<Mutex<Seat>> {
+        let first = self.units[unit].seat.lock();
+        Arc::new(Mutex::new(Seat {
+            host: host.to_owned(),
+            config: first.config.clone(),
+            parent: first.parent.clone(),
+            catalogue: Arc::clone(&first.catalogue),
+            env: machine.env(life_seed(self.seed, unit, u64::MAX)),
+            accept_loss: false,
+            lines: first.lines.clone(),
+            names: Arc::clone(&first.names),
+            stop: watch::Sender::new(false),
+            seen: None,
+            failed: None,
+        }))
+    }
+
     /// A node that is meant to run and does not, and why.
     pub fn fallen(&self) -> Option<(usize, String)> {
         self.units.iter().enumerate().find_map(|(at, unit)| {
@@ -297,6 +380,7 @@ fn life_seed(seed: u64, unit: usize, lives: u64) -> u64 {
 fn names(tree: &Tree) -> Names {
     let codes: Vec<DivisionCode> = tree.0.iter().map(|place| place.code).collect();
     Arc::new(move |own, host| {
+        // A second node of a unit has its certificate too.
         let unit = host.strip_prefix(['n', 't']).and_then(|at| at.parse::<usize>().ok());
         match unit.and_then(|at| codes.get(at)) {
             Some(code) => unit_name(*code),
@@ -331,15 +415,7 @@ fn unit(
         seen: None,
         failed: None,
     };
-    Unit {
-        code: place.code,
-        parent: place.parent,
-        host,
-        machine,
-        seat: Arc::new(Mutex::new(seat)),
-        up: true,
-        lives: 0,
-    }
+    Unit { code: place.code, parent: place.parent, host, machine, seat: Arc::new(Mutex::new(seat)), up: true, lives: 0 }
 }
 
 fn config(code: DivisionCode, parent: Option<DivisionCode>, link: &LinkConfig) -> Config {

@@ -1,0 +1,350 @@
+//! What happens to machines: crashes, other disks, a second one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wuji_node::feed::child::Child;
+use wuji_node::feed::item::ItemValue;
+use wuji_node::index::draft::Draft;
+use wuji_node::index::keys::{self, Link};
+use wuji_node::index::values::HeldItem;
+use wuji_proto::{ItemKey, period};
+
+use crate::clerk::{Outcome, Request};
+use crate::entries::Parts;
+use crate::faults::End;
+use crate::host;
+use crate::machine::{Image, Machine};
+use crate::quiet::of_records;
+use crate::truth::Leaf;
+use crate::world::{Broken, World};
+
+/// The longest wait for something that an operator waits for.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A disk as it was, and what was known of its unit.
+pub struct Kept {
+    image: Image,
+    leaf: Option<Leaf>,
+}
+
+impl World {
+    /// Whether nothing else happens to a unit, and its node runs.
+    fn free(&self, unit: usize) -> bool {
+        !self.busy.contains(&unit) && self.seen(unit).is_some()
+    }
+
+    fn is_leaf(&self, unit: usize) -> bool {
+        self.tree.children(unit).is_empty()
+    }
+
+    pub fn crash(&mut self, unit: usize) -> bool {
+        if !self.free(unit) {
+            return false;
+        }
+        self.kill(unit);
+        if self.dice.percent(60) {
+            self.units[unit].machine.cut_power(&self.dice);
+        }
+        let (marks, safe) = self.units[unit].machine.index_marks();
+        let index = match self.dice.below(10) {
+            0..4 => format!("index at {marks}"),
+            4..7 => self.older_index(unit, safe, marks),
+            7..9 => self.older_index(unit, 0, marks),
+            _ => self.lost_index(unit),
+        };
+        self.tell(unit, format_args!("crashes, {index} of {marks}"));
+        self.busy.insert(unit);
+        self.end_later(20, 6_000, End::Start(unit));
+        true
+    }
+
+    fn older_index(&mut self, unit: usize, low: usize, high: usize) -> String {
+        let batches = usize::try_from(self.dice.between(low as u64, high as u64)).unwrap();
+        self.units[unit].machine.index_falls_back(batches);
+        if batches == 0 {
+            self.rebuilds.insert(unit);
+        }
+        format!("index at {batches}")
+    }
+
+    fn lost_index(&mut self, unit: usize) -> String {
+        self.units[unit].machine.lose_index();
+        self.rebuilds.insert(unit);
+        "no index".to_owned()
+    }
+
+    pub fn restart(&mut self, unit: usize) -> Result<bool, Broken> {
+        if !self.free(unit) {
+            return Ok(false);
+        }
+        self.busy.insert(unit);
+        self.stop(unit)?;
+        self.end_later(20, 3_000, End::Start(unit));
+        Ok(true)
+    }
+
+    /// Takes these out of what strikes otherwise, for as long as `work` lasts.
+    fn alone(
+        &mut self,
+        units: &BTreeSet<usize>,
+        lines: &BTreeSet<usize>,
+        work: impl FnOnce(&mut Self) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
+        if !units.iter().all(|unit| self.free(*unit)) || lines.iter().any(|line| self.busy_lines.contains(line)) {
+            return Ok(false);
+        }
+        self.busy.extend(units);
+        self.busy_lines.extend(lines);
+        let done = work(self);
+        self.busy.retain(|unit| !units.contains(unit));
+        self.busy_lines.retain(|line| !lines.contains(line));
+        done.map(|()| true)
+    }
+
+    /// Lets people write until this is so.
+    fn live_until(&mut self, what: &str, mut so: impl FnMut(&Self) -> bool) -> Result<(), Broken> {
+        let deadline = self.sim.elapsed() + WAIT_MAX;
+        while !so(self) {
+            if self.sim.elapsed() > deadline {
+                return Err(format!("not within {WAIT_MAX:?}: {what}"));
+            }
+            self.live(Duration::from_millis(200))?;
+        }
+        Ok(())
+    }
+
+    /// What a unit's parent knows of it.
+    pub fn known(&self, unit: usize) -> Option<Child> {
+        let above = self.seen(self.units[unit].parent?)?;
+        Child::read(&Draft::new(above.store.index()), self.units[unit].code).unwrap()
+    }
+
+    /// A unit and its parent.
+    fn with_parent(&self, unit: usize) -> BTreeSet<usize> {
+        self.units[unit].parent.into_iter().chain([unit]).collect()
+    }
+
+    pub fn keep_image(&mut self, unit: usize) -> bool {
+        if !self.free(unit) || !self.truth.idle(unit) {
+            return false;
+        }
+        let kept = Kept { image: self.units[unit].machine.image(), leaf: self.truth.keep(unit) };
+        self.tell(unit, "a copy of its disk is made");
+        self.kept.insert(unit, kept);
+        true
+    }
+
+    /// Brings a copy back. If the parent has seen what the copy lacks, nothing may be pushed,
+    /// and an operator puts the newer disk back; otherwise nobody can know.
+    pub fn roll_back(&mut self, unit: usize) -> Result<bool, Broken> {
+        if !self.kept.contains_key(&unit) || self.units[unit].parent.is_none() || !self.truth.idle(unit) {
+            return Ok(false);
+        }
+        let units = self.with_parent(unit);
+        self.alone(&units, &[unit].into(), |world| {
+            world.frozen.insert(unit);
+            world.exempt.insert(unit);
+            let Kept { image, leaf } = world.kept.remove(&unit).unwrap();
+            world.kill(unit);
+            let newer = world.units[unit].machine.image();
+            // What was on the way still arrives.
+            world.run(Duration::from_millis(300))?;
+            world.units[unit].machine.put_back(&image);
+            world.tell(unit, "its disk goes back in time");
+            world.start(unit);
+            let noticed = world.live_rolled_back(unit)?;
+            if noticed {
+                world.kill(unit);
+                world.units[unit].machine.put_back(&newer);
+                world.tell(unit, "its newer disk is put back");
+                world.start(unit);
+            } else if let Some(leaf) = leaf {
+                world.truth.bring_back(unit, &leaf);
+            }
+            world.exempt.remove(&unit);
+            world.frozen.remove(&unit);
+            Ok(())
+        })
+    }
+
+    /// Whether the parent knows what the rolled-back journal does not hold. If so it must
+    /// receive nothing.
+    fn live_rolled_back(&mut self, unit: usize) -> Result<bool, Broken> {
+        self.run(Duration::from_millis(60))?;
+        let before = self.known(unit).unwrap();
+        let seen = self.seen(unit).ok_or_else(|| format!("{} does not start rolled back", self.units[unit].code))?;
+        let holds = before.anchor.is_none_or(|anchor| seen.journal.holds(anchor).unwrap());
+        if !holds {
+            let time = Duration::from_millis(self.dice.between(500, 4_000));
+            self.live(time)?;
+            let after = self.known(unit).unwrap();
+            if (after.anchor, after.low) != (before.anchor, before.low) {
+                return Err(format!("{} pushed though its disk went back in time", self.units[unit].code));
+            }
+        }
+        Ok(!holds)
+    }
+
+    /// A unit comes back with an empty machine, and operators decide.
+    pub fn replace(&mut self, unit: usize) -> Result<bool, Broken> {
+        if !self.truth.idle(unit) {
+            return Ok(false);
+        }
+        let below = self.tree.children(unit);
+        if below.iter().any(|child| self.truth.has_history(*child)) {
+            return Ok(false);
+        }
+        let mut units = self.with_parent(unit);
+        let mut lines: BTreeSet<usize> = self.units[unit].parent.map(|_| unit).into_iter().collect();
+        lines.extend(&below);
+        units.extend(&below);
+        self.alone(&units, &lines, |world| {
+            world.frozen.insert(unit);
+            world.exempt.insert(unit);
+            world.kill(unit);
+            world.units[unit].machine.replace();
+            world.tell(unit, "comes back with an empty machine");
+            world.start(unit);
+            for child in &below {
+                world.send(unit, Request::Register(world.units[*child].code), false);
+            }
+            world.live_until("the children of an empty machine send again", |world| {
+                below.iter().all(|child| world.is_held(*child))
+            })?;
+            if world.units[unit].parent.is_some() {
+                world.adopt(unit)?;
+            }
+            for unit in world.with_parent(unit) {
+                world.kept.remove(&unit);
+            }
+            world.exempt.remove(&unit);
+            world.frozen.remove(&unit);
+            Ok(())
+        })
+    }
+
+    fn adopt(&mut self, unit: usize) -> Result<(), Broken> {
+        let (code, parent) = (self.units[unit].code, self.units[unit].parent.unwrap());
+        self.live_until(&format!("{code} is held for its operator"), |world| {
+            let life = world.seen(unit).map(|seen| seen.store.incarnation);
+            world.known(unit).and_then(|child| child.waiting).map(|waiting| waiting.incarnation) == life
+        })?;
+        let keep = self.is_leaf(unit) && self.dice.percent(50);
+        let history = self.held_cells(unit);
+        let mut kept = keep && self.decide(parent, Request::Adopt(code, true))?;
+        if !kept && !self.decide(parent, Request::Adopt(code, false))? {
+            // It was refused to keep what may be incomplete, and must not be refused to replace it.
+            return Err(format!("nobody can decide about {code}"));
+        }
+        kept &= keep;
+        self.tell(unit, format_args!("is adopted, history kept: {kept}"));
+        if self.is_leaf(unit) {
+            self.truth.bring_back(unit, &Leaf::default());
+            if kept {
+                self.truth.keep_history(unit, &history);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has an operator decide; whether it was done.
+    fn decide(&mut self, at: usize, request: Request) -> Result<bool, Broken> {
+        let number = self.send(at, request, false);
+        let deadline = self.sim.elapsed() + WAIT_MAX;
+        loop {
+            self.step()?;
+            match self.decided.remove(&number) {
+                Some(Outcome::Done(_)) => return Ok(true),
+                Some(Outcome::Refused(_)) => return Ok(false),
+                None if self.sim.elapsed() > deadline => return Err("an operator gets no answer".to_owned()),
+                None => {}
+            }
+        }
+    }
+
+    /// What a unit's parent holds of its records.
+    fn held_cells(&self, unit: usize) -> Parts {
+        let mut parts = Parts::new();
+        let Some(above) = self.units[unit].parent.and_then(|parent| self.seen(parent)) else { return parts };
+        let prefix = keys::held_by(Link::Unit(self.units[unit].code));
+        let scanned = above.store.index().scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+            let item = keys::parse_held(key).and_then(|item| ItemKey::from_bytes(item).ok());
+            if let (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) = (item, HeldItem::from_bytes(value)?.value)
+                && of_records(cell.measure)
+            {
+                let day = period::days(cell.period.first_day());
+                parts.insert((cell.measure, day, cell.part), amount);
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        });
+        scanned.unwrap();
+        parts
+    }
+
+    /// A second node with the code of a unit, which must not be let in.
+    pub fn twin(&mut self, unit: usize) -> bool {
+        let host = format!("t{unit}");
+        if !self.free(unit) || self.units[unit].parent.is_none() || !self.twins.insert(unit) {
+            return false;
+        }
+        let machine = Machine::new(&self.time);
+        let seat = self.second_seat(unit, &host, &machine);
+        self.tell(unit, "a second node comes with its code");
+        self.sim.host(host.as_str(), move || host::run(Arc::clone(&seat)));
+        self.busy.insert(unit);
+        self.end_later(500, 6_000, End::TwinGone(unit, host));
+        true
+    }
+
+    /// Bits flip in the journal of a node that is down. It must not start; then its disk is
+    /// put back as it was.
+    pub fn flip_journal(&mut self, unit: usize) -> Result<bool, Broken> {
+        self.alone(&[unit].into(), &BTreeSet::new(), |world| {
+            world.kill(unit);
+            let image = world.units[unit].machine.image();
+            if world.units[unit].machine.flip_proven(&world.dice) {
+                world.tell(unit, "bits of its journal flip");
+                world.start(unit);
+                world.step()?;
+                if world.units[unit].seat.lock().failed.take().is_none() {
+                    return Err(format!("{} starts with a damaged journal", world.units[unit].code));
+                }
+                world.kill(unit);
+                world.units[unit].machine.put_back(&image);
+            }
+            world.start(unit);
+            Ok(())
+        })
+    }
+
+    /// What a node holds of a child is damaged while it is down, and the child must send all of
+    /// its feed again: the walk puts the copy right, and no total moves.
+    pub fn harm(&mut self, unit: usize) -> Result<bool, Broken> {
+        let Some(parent) = self.units[unit].parent else { return Ok(false) };
+        let units = self.with_parent(unit);
+        self.alone(&units, &[unit].into(), |world| {
+            world.busy.insert(unit);
+            world.stop(parent)?;
+            world.kill(unit);
+            world.lost_index(unit);
+            let (code, roll) = (world.units[unit].code, world.dice.number());
+            let harmed =
+                world.units[parent].machine.damage_index(|index| crate::machine::other_amount(index, code, roll));
+            world.harmed |= harmed;
+            world.tell(parent, format_args!("what it holds of {code} is damaged: {harmed}"));
+            world.start(parent);
+            world.start(unit);
+            Ok(())
+        })
+    }
+
+    /// Whether a unit's parent holds just what it has.
+    pub fn is_held(&self, unit: usize) -> bool {
+        let (Some(seen), Some(child)) = (self.seen(unit), self.known(unit)) else { return false };
+        let view = seen.store.view();
+        let head = view.state.history.mark(view.state.head.at);
+        child.walk.is_none() && child.low == head && child.holding.digest == view.state.head.digest
+    }
+}

@@ -1,0 +1,67 @@
+//! One simulation from its seed to its end.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use wuji_node::catalogue::Catalogue;
+
+use crate::dice::Dice;
+use crate::faults::Fault;
+use crate::tree::Tree;
+use crate::world::{Broken, World};
+
+static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::embedded().unwrap()));
+
+/// Times of faults, each with quiet behind it.
+const ROUNDS: usize = 2;
+
+/// The longest time between two faults.
+const BETWEEN_FAULTS_MAX_MS: u64 = 1_200;
+
+/// What a seed stands for.
+pub struct Plan {
+    pub seed: u64,
+    pub small: bool,
+    pub faults: Vec<Fault>,
+    pub round: Duration,
+}
+
+/// A simulation that has ended.
+pub struct Played {
+    pub world: World,
+    pub outcome: Result<(), Broken>,
+}
+
+impl Plan {
+    /// A seed chooses the size, the kinds of faults and how long they strike.
+    pub fn of(seed: u64) -> Self {
+        let dice = Dice::new(seed ^ 0x5eed);
+        let small = !seed.is_multiple_of(4);
+        let faults = Fault::ALL.into_iter().filter(|_| dice.percent(60)).collect();
+        Self { seed, small, faults, round: Duration::from_millis(dice.between(6_000, 16_000)) }
+    }
+}
+
+/// Plays a plan.
+pub fn play(plan: &Plan) -> Played {
+    let tree = if plan.small { Tree::small() } else { Tree::full() };
+    let mut world = World::new(plan.seed, tree, &CATALOGUE);
+    let outcome = script(&mut world, plan);
+    Played { world, outcome }
+}
+
+fn script(world: &mut World, plan: &Plan) -> Result<(), Broken> {
+    world.assemble()?;
+    for _ in 0..ROUNDS {
+        let end = world.sim.elapsed() + plan.round;
+        while world.sim.elapsed() < end {
+            let pause = Duration::from_millis(world.dice.between(20, BETWEEN_FAULTS_MAX_MS));
+            world.live(pause)?;
+            world.strike(&plan.faults)?;
+        }
+        world.end_all();
+        world.quiet()?;
+        world.check()?;
+    }
+    Ok(())
+}
