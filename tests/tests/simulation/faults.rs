@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::world::{Broken, LATENCY_MAX, World};
+use crate::world::{Broken, World};
 
 /// Every kind of fault. Retirement and a restore from a backup have their place here when the
 /// product has them.
@@ -169,9 +169,7 @@ impl World {
                 self.busy_lines.remove(&unit);
             }
             End::Fast(unit) => {
-                let (from, to) = self.line(unit);
-                self.sim.set_link_latency(from.as_str(), to.as_str(), Duration::from_millis(1));
-                self.sim.set_link_max_message_latency(from.as_str(), to.as_str(), LATENCY_MAX);
+                self.choose_latency(unit);
                 self.busy_lines.remove(&unit);
             }
             End::RightClock(unit) => self.units[unit].machine.skew(0),
@@ -181,12 +179,6 @@ impl World {
                 self.busy.remove(&unit);
             }
         }
-    }
-
-    /// The hosts at the ends of a unit's line upward.
-    fn line(&self, unit: usize) -> (String, String) {
-        let parent = self.units[unit].parent.unwrap();
-        (self.units[unit].host.clone(), self.units[parent].host.clone())
     }
 
     fn disturb(&mut self, unit: usize, fault: Fault) -> bool {

@@ -229,7 +229,8 @@ impl World {
         let (code, parent) = (self.units[unit].code, self.units[unit].parent.unwrap());
         self.live_until(&format!("{code} is held for its operator"), |world| {
             let life = world.seen(unit).map(|seen| seen.store.incarnation);
-            world.known(unit).and_then(|child| child.waiting).map(|waiting| waiting.incarnation) == life
+            let waiting = world.known(unit).and_then(|child| child.waiting).map(|waiting| waiting.incarnation);
+            life.is_some() && waiting == life
         })?;
         let keep = self.is_leaf(unit) && self.dice.percent(50);
         let history = self.held_cells(unit);

@@ -47,8 +47,17 @@ fn hold(seed: u64) {
     }
 }
 
+/// Shows what nodes log, such as `WUJI_SIM_TRACE=wuji_node=debug`.
+fn trace() {
+    if let Ok(level) = std::env::var("WUJI_SIM_TRACE") {
+        // Another test may have started it.
+        let _ = wuji_node::telemetry::start_log(&wuji_node::config::LogConfig { level, ..Default::default() });
+    }
+}
+
 #[test]
 fn every_promise_holds_for_all_seeds() {
+    trace();
     if let Some(seed) = number("WUJI_SIM_SEED") {
         return hold(seed);
     }

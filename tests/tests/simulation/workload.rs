@@ -29,6 +29,10 @@ impl World {
         let end = self.sim.elapsed() + time;
         while self.sim.elapsed() < end {
             self.wish();
+            let line = self.dice.below(self.units.len());
+            if line > 0 && !self.busy_lines.contains(&line) {
+                self.choose_latency(line);
+            }
             let pause = Duration::from_millis(self.dice.between(1, BETWEEN_MAX_MS));
             self.run(pause.min(end.saturating_sub(self.sim.elapsed()).max(crate::world::STEP)))?;
             self.sample()?;

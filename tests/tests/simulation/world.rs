@@ -28,8 +28,11 @@ use crate::truth::Truth;
 /// One step of all hosts. A message takes at least one.
 pub const STEP: Duration = Duration::from_millis(20);
 
-/// The longest way of a message over a line that is not slow.
-pub const LATENCY_MAX: Duration = Duration::from_millis(80);
+/// The way of a message to and from those who write.
+const LATENCY: Duration = Duration::from_millis(10);
+
+/// The longest way of a message over a line that is not slow, in milliseconds.
+const LATENCY_MAX_MS: u64 = 80;
 
 /// The host of those who write.
 const CLERK: &str = "clerk";
@@ -136,8 +139,10 @@ impl World {
         let dice = Dice::new(seed);
         let mut sim = turmoil::Builder::new()
             .tick_duration(STEP)
-            .min_message_latency(Duration::from_millis(1))
-            .max_message_latency(LATENCY_MAX)
+            // Each line has its own, which we choose: chance by message would hang on the order in
+            // which a node's tasks are woken, and tokio leaves that to a chance of its own.
+            .min_message_latency(LATENCY)
+            .max_message_latency(LATENCY)
             .simulation_duration(Duration::from_hours(24))
             .tcp_capacity(4_096)
             .rng_seed(seed)
@@ -175,7 +180,7 @@ impl World {
                 }
             }
         });
-        Self {
+        let mut world = Self {
             seed,
             tree,
             units,
@@ -206,7 +211,22 @@ impl World {
             decided: BTreeMap::new(),
             next_sample_ms: 0,
             samples: 0,
-        }
+        };
+        (1..world.units.len()).for_each(|unit| world.choose_latency(unit));
+        world
+    }
+
+    /// The hosts at the ends of a unit's line upward.
+    pub fn line(&self, unit: usize) -> (String, String) {
+        let parent = self.units[unit].parent.unwrap();
+        (self.units[unit].host.clone(), self.units[parent].host.clone())
+    }
+
+    /// How long messages of a line are on their way, from now on.
+    pub fn choose_latency(&mut self, unit: usize) {
+        let (from, to) = self.line(unit);
+        let latency = Duration::from_millis(self.dice.between(1, LATENCY_MAX_MS));
+        self.sim.set_link_latency(from, to, latency);
     }
 
     pub fn note(&mut self, what: impl std::fmt::Display) {
