@@ -215,6 +215,9 @@ pub struct LinkConfig {
     /// Frames that may be on the way without an answer: 1 to 256. The smaller of both ends'
     /// numbers counts. Default: 32.
     pub window_frames: u32,
+    /// Items in one frame at most: 1 to 4,096. Fewer show progress sooner on a very slow line.
+    /// Default: 4,096.
+    pub frame_items: u32,
     /// After an unclean stop, how long to wait for every child to show itself complete
     /// before pushing upward again: 0 to 3,600 s. Default: 30.
     pub hold_seconds: u32,
@@ -228,6 +231,7 @@ impl Default for LinkConfig {
             keepalive_seconds: 10,
             heard_seconds: 60,
             window_frames: 32,
+            frame_items: 4_096,
             hold_seconds: 30,
         }
     }

@@ -26,6 +26,7 @@
 //! * [`relay`]: questions that other nodes answer.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
+//! * [`mistake`]: rules that a simulation leaves out on purpose, to see that it notices.
 
 pub mod access;
 pub mod api;
@@ -43,6 +44,7 @@ pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod link;
+pub mod mistake;
 pub mod node;
 pub mod pull;
 pub mod relay;

@@ -36,7 +36,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const WINDOW_FRAMES_MAX: u32 = 256;
 
 /// Items in one frame.
-pub const FRAME_ITEMS_MAX: usize = 4_096;
+pub const FRAME_ITEMS_MAX: u32 = 4_096;
 
 /// About the size of the items that a child puts into one frame, in bytes: large enough to
 /// pay for its answer, small enough for a slow line to show progress.

@@ -14,7 +14,8 @@ use crate::feed::changes::Changes;
 use crate::feed::group::{FeedHead, Moved};
 use crate::feed::history::History;
 use crate::feed::item::ItemHasher;
-use crate::index::{Index, IndexError, Writes};
+use crate::index::{Index, IndexError, Writes, keys};
+use crate::mistake::{Mistake, made};
 use crate::statistics::Figures;
 use crate::statistics::memory::Memory;
 
@@ -118,6 +119,10 @@ impl Store {
     ) -> Result<(), IndexError> {
         let mut state = self.state.write();
         self.tell_followers(writes);
+        if made(Mistake::WatermarkApart) {
+            let ahead = writes.iter().filter(|(key, _)| keys::parse_child(key).is_some());
+            self.index.apply(&ahead.map(|(key, value)| (key.clone(), value.clone())).collect())?;
+        }
         self.index.apply(writes)?;
         for moved in moved {
             self.memory.moved(&moved);

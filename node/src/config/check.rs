@@ -84,7 +84,7 @@ fn address(parent: &ParentConfig) -> Result<(), Problem> {
 
 fn numbers(config: &Config) -> Result<(), Problem> {
     let (journal, index, link) = (&config.journal, &config.index, &config.link);
-    let ranges: [(&str, u32, RangeInclusive<u32>, &str); 10] = [
+    let ranges: [(&str, u32, RangeInclusive<u32>, &str); 11] = [
         ("journal.segment_mib", journal.segment_mib, 1..=256, "MiB"),
         ("index.cache_mib", index.cache_mib, 1..=65_536, "MiB"),
         ("index.checkpoint_seconds", index.checkpoint_seconds, 1..=3_600, "seconds"),
@@ -94,6 +94,7 @@ fn numbers(config: &Config) -> Result<(), Problem> {
         ("link.keepalive_seconds", link.keepalive_seconds, 1..=600, "seconds"),
         ("link.heard_seconds", link.heard_seconds, 1..=3_600, "seconds"),
         ("link.window_frames", link.window_frames, 1..=crate::link::WINDOW_FRAMES_MAX, "frames"),
+        ("link.frame_items", link.frame_items, 1..=crate::link::FRAME_ITEMS_MAX, "items"),
         ("link.hold_seconds", link.hold_seconds, 0..=3_600, "seconds"),
     ];
     for (key, value, range, unit) in ranges {

@@ -3,6 +3,7 @@
 use wuji_proto::{Sequence, Watermark, stored};
 
 use super::exchange::FeedStart;
+use crate::mistake::{Mistake, made};
 
 /// A start, with where the feed had recovered to when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ impl History {
         if mark.at == Sequence::ZERO {
             return true;
         }
-        self.find(mark.at.start).is_some_and(|start| start.start.epoch == mark.epoch)
+        let same_epoch = |start: &Start| start.start.epoch == mark.epoch || made(Mistake::IgnoreEpoch);
+        self.find(mark.at.start).is_some_and(same_epoch)
             && mark.at <= head
             && self
                 .starts

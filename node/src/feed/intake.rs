@@ -8,6 +8,7 @@ use super::exchange::{Anchor, ChildFrame, Refusal};
 use super::group::Group;
 use super::item::{FeedItem, ItemHasher};
 use crate::index::IndexError;
+use crate::mistake::{Mistake, made};
 use crate::statistics::rollup::{Intake, KeyRange};
 
 /// What a frame came to, before its group is in the index.
@@ -203,7 +204,7 @@ impl<'a> Side<'_, 'a> {
         self.child.walk = to.map(|to| Walk { next_key: to.to_vec(), began: Some(began) });
         if to.is_none() {
             // Not the head at the end: what changed behind the walk comes by the feed.
-            self.child.low = began;
+            self.child.low = if made(Mistake::WalkToTheHead) { view } else { began };
             // The walk has mended the items; a digest that was off would differ for ever.
             self.child.holding.digest = self.intake().range_digest((&[], None))?;
         }

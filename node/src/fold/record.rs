@@ -8,6 +8,7 @@ use crate::catalogue::Values;
 use crate::feed::group::Group;
 use crate::index::{IndexError, keys};
 use crate::journal::Position;
+use crate::mistake::{Mistake, made};
 use crate::statistics::rollup;
 
 /// What submissions and amendments have in common.
@@ -130,7 +131,9 @@ impl Fold<'_> {
         for key in &head.unique {
             group.draft.remove(keys::unique(ledger, key));
         }
-        self.count(group, ledger, &head, -1)?;
+        if !made(Mistake::KeepAmended) {
+            self.count(group, ledger, &head, -1)?;
+        }
         Ok(head)
     }
 

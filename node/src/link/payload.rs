@@ -95,7 +95,7 @@ fn items(mut bytes: &[u8]) -> Result<Vec<FeedItem>, Malformed> {
             skip_field(wire, field, &mut bytes, DecodeContext::default()).map_err(|_| Malformed::Encoding)?;
             continue;
         }
-        if items.len() == FRAME_ITEMS_MAX {
+        if items.len() == FRAME_ITEMS_MAX as usize {
             return Err(Malformed::Items);
         }
         let length = decode_varint(&mut bytes).map_err(|_| Malformed::Encoding)?;
@@ -166,7 +166,7 @@ mod tests {
         let empty = [0x0a, 0x00].repeat(500_000);
         assert!(matches!(unpack(Packed::Plain(empty)), Err(Malformed::Item { place: 0, .. })));
         let item = v1::Item { key: vec![1], value: Some(v1::item::Value::Amount(1)) };
-        let many = v1::Items { items: vec![item; FRAME_ITEMS_MAX + 1] }.encode_to_vec();
+        let many = v1::Items { items: vec![item; FRAME_ITEMS_MAX as usize + 1] }.encode_to_vec();
         assert_eq!(unpack(Packed::Plain(many)), Err(Malformed::Items));
     }
 }

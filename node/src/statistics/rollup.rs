@@ -18,6 +18,7 @@ use crate::feed::item::{FeedItem, ItemHasher, ItemValue};
 use crate::index::keys::{self, Link};
 use crate::index::values::HeldItem;
 use crate::index::{IndexError, Pair};
+use crate::mistake::{Mistake, made};
 
 /// The own totals that a cell on the link of `child` adds to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +153,12 @@ impl<'g, 'a> Intake<'g, 'a> {
             let now = self.judge(parsed.as_ref(), item.value, amount)?;
             if before.as_deref() != Some(&now.to_bytes()) {
                 self.store(&item.key, before.as_deref(), Some(&now));
+                if made(Mistake::DeltaInRepair)
+                    && let Some(ItemKey::Cell(cell)) = &parsed
+                {
+                    add_to_targets(self.group, self.child, cell, now.amount().saturating_sub(amount))?;
+                    continue;
+                }
                 touched.extend(parsed.map(|key| (key, Some(now))));
             }
         }

@@ -98,6 +98,9 @@ pub struct Striking {
 impl World {
     /// Strikes with one of these, if there is a place for it.
     pub fn strike(&mut self, faults: &[Fault]) -> Result<(), Broken> {
+        if faults.is_empty() {
+            return Ok(());
+        }
         let weights: usize = faults.iter().map(|fault| fault.weight()).sum();
         let mut roll = self.dice.below(weights);
         let fault = faults.iter().find(|fault| match roll.checked_sub(fault.weight()) {

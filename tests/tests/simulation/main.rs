@@ -16,6 +16,7 @@ mod host;
 mod log;
 mod machine;
 mod machines;
+mod mistakes;
 mod net;
 mod play;
 mod quiet;

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use wuji_node::catalogue::Catalogue;
+use wuji_node::mistake::{Mistake, make};
 
 use crate::dice::Dice;
 use crate::faults::Fault;
@@ -21,6 +22,8 @@ const BETWEEN_FAULTS_MAX_MS: u64 = 1_200;
 /// What a seed stands for.
 pub struct Plan {
     pub seed: u64,
+    /// A rule of the product that is left out.
+    pub mistake: Option<Mistake>,
     pub small: bool,
     pub faults: Vec<Fault>,
     pub round: Duration,
@@ -38,7 +41,14 @@ impl Plan {
         let dice = Dice::new(seed ^ 0x5eed);
         let small = !seed.is_multiple_of(4);
         let faults = Fault::ALL.into_iter().filter(|_| dice.percent(60)).collect();
-        Self { seed, small, faults, round: Duration::from_millis(dice.between(6_000, 16_000)) }
+        Self { seed, mistake: None, small, faults, round: Duration::from_millis(dice.between(6_000, 16_000)) }
+    }
+}
+
+impl Plan {
+    /// A small federation in which one rule is left out, and just these faults strike.
+    pub fn with(seed: u64, mistake: Mistake, faults: &[Fault]) -> Self {
+        Self { mistake: Some(mistake), small: true, faults: faults.to_vec(), ..Self::of(seed) }
     }
 }
 
@@ -46,7 +56,9 @@ impl Plan {
 pub fn play(plan: &Plan) -> Played {
     let tree = if plan.small { Tree::small() } else { Tree::full() };
     let mut world = World::new(plan.seed, tree, &CATALOGUE);
+    make(plan.mistake);
     let outcome = script(&mut world, plan);
+    make(None);
     Played { world, outcome }
 }
 

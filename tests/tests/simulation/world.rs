@@ -107,6 +107,7 @@ pub fn link_config(dice: &Dice) -> LinkConfig {
         keepalive_seconds: 2,
         heard_seconds: 10,
         window_frames: u32::try_from(dice.between(1, 6)).unwrap(),
+        frame_items: u32::try_from(dice.between(2, 40)).unwrap(),
         hold_seconds: 3_600,
         ..LinkConfig::default()
     }

@@ -11,6 +11,7 @@ use crate::access::Refusals;
 use crate::audit::Streams;
 use crate::feed::exchange::{ChildFrame, ChildOpening, Refusal, StreamId};
 use crate::link::frame::ack;
+use crate::mistake::{Mistake, made};
 use crate::telemetry::Metrics;
 
 /// Milliseconds in a second.
@@ -228,7 +229,9 @@ impl Children {
             let _ = sender.send(Some(taken_over));
             return receiver;
         }
-        child.end(taken_over);
+        if !made(Mistake::NoFence) {
+            child.end(taken_over);
+        }
         child.closing = Some(sender);
         child.answers = Some(answers.downgrade());
         child.present = Some(watch::Sender::new(()));

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use wuji_proto::v1::feed_frame::Frame;
 use wuji_proto::{Digest, Watermark, v1};
 
+use super::super::FRAME_BYTES_MAX;
 use super::super::frame::anchor_mark;
 use super::super::payload::Packer;
-use super::super::{FRAME_BYTES_MAX, FRAME_ITEMS_MAX};
 use crate::feed::exchange::{ChildWelcome, FeedRead, FeedReadError, FeedSource, RangeRead};
+use crate::mistake::{Mistake, made};
 
 /// Unanswered frames that reach the head. While so many are on the way, changes gather
 /// for the next answer: one frame an item would cost more than it tells.
@@ -25,6 +26,8 @@ pub struct Cursor {
     source: Arc<dyn FeedSource>,
     stage: Stage,
     window: usize,
+    /// Items in one frame at most.
+    items_max: usize,
     waiting: VecDeque<Sent>,
     /// Ranges that the parent asked for again: the first key and the first after it.
     resends: VecDeque<(Vec<u8>, Option<Vec<u8>>)>,
@@ -71,17 +74,19 @@ impl Cursor {
     ///
     /// Both marks must be known: an item can have moved from below `low` to above it and,
     /// in a crash, back, and only `high` tells that the parent read a view that is gone.
-    pub fn new(source: Arc<dyn FeedSource>, welcome: ChildWelcome, window: usize) -> Self {
-        let known = source.knows(welcome.high);
+    pub fn new(source: Arc<dyn FeedSource>, welcome: ChildWelcome, window: usize, items_max: usize) -> Self {
+        let knows = |mark| source.knows(mark) || made(Mistake::NoResync);
+        let known = knows(welcome.high) || made(Mistake::LowAlone);
         let stage = match welcome.walk {
-            Some((next, Some(began))) if known && source.knows(began) => Stage::Walk { next, began, wanted: false },
-            None if known && source.knows(welcome.low) => Stage::Feed(welcome.low),
+            Some((next, Some(began))) if known && knows(began) => Stage::Walk { next, began, wanted: false },
+            None if known && knows(welcome.low) => Stage::Feed(welcome.low),
             Some(_) | None => Stage::Begin,
         };
         Self {
             source,
             stage,
             window: window.max(1),
+            items_max: items_max.max(1),
             waiting: VecDeque::new(),
             resends: VecDeque::new(),
             packer: Packer::new(),
@@ -158,7 +163,7 @@ impl Cursor {
     /// batch: a complete mark in between would compare a half.
     fn again(&mut self, from: Vec<u8>, end: Option<Vec<u8>>) -> Result<Next, FeedReadError> {
         let RangeRead { items, to, view, digest, anchor, .. } =
-            self.source.read_range(&from, end.as_deref(), FRAME_ITEMS_MAX, FRAME_BYTES_MAX)?;
+            self.source.read_range(&from, end.as_deref(), self.items_max, FRAME_BYTES_MAX)?;
         if to != end
             && let Some(next) = to.clone()
         {
@@ -189,7 +194,7 @@ impl Cursor {
         if fresh >= FRESH_FRAMES_MAX {
             return Ok(None);
         }
-        let Some(read) = self.source.read_since(after, FRAME_ITEMS_MAX, FRAME_BYTES_MAX)? else {
+        let Some(read) = self.source.read_since(after, self.items_max, FRAME_BYTES_MAX)? else {
             self.stage = Stage::Begin;
             return Ok(None);
         };
@@ -235,7 +240,7 @@ impl Cursor {
     /// A range: asked about by its digest first, read again and sent where it differs.
     fn range(&mut self, from: Vec<u8>, wanted: bool) -> Result<Next, FeedReadError> {
         let RangeRead { items, to, view, digest, anchor, progress_permille } =
-            self.source.read_range(&from, None, FRAME_ITEMS_MAX, FRAME_BYTES_MAX)?;
+            self.source.read_range(&from, None, self.items_max, FRAME_BYTES_MAX)?;
         let count = if wanted { items.len() as u64 } else { 0 };
         self.waiting.push_back(Sent::Range { to: to.clone(), asked: !wanted });
         let range = v1::Range {
