@@ -308,4 +308,6 @@ pub enum FrameOutcome {
     },
     /// The stream is to be closed.
     Close(Refusal),
+    /// The same, since the digests differ at a complete mark.
+    Differs(Refusal),
 }

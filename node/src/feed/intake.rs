@@ -26,6 +26,8 @@ pub enum Verdict {
     },
     /// The stream is to be closed and opened anew.
     Close(Refusal),
+    /// The same, since the digests differ at a complete mark: a walk is to repair the copy.
+    Differs(Refusal),
 }
 
 fn close(reason: String) -> Verdict {
@@ -164,7 +166,8 @@ impl<'a> Side<'_, 'a> {
             }
             Some(_) => {
                 self.child.want_walk();
-                close("the copy differs from the child's items: a walk over all keys repairs it".to_owned())
+                let reason = "the copy differs from the child's items: a walk over all keys repairs it".to_owned();
+                Verdict::Differs(Refusal { reason, held: false })
             }
         })
     }

@@ -400,6 +400,10 @@ impl Children {
                 self.ended(code);
                 FrameOutcome::Close(refusal)
             }
+            Verdict::Differs(refusal) => {
+                self.ended(code);
+                FrameOutcome::Differs(refusal)
+            }
         })
     }
 

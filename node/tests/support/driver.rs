@@ -241,7 +241,7 @@ impl Driver {
         let job = ChildJob::Frame { child: feed.code(), stream, frame, reply };
         assert!(jobs.send(job).await.is_ok());
         match answer.await.unwrap() {
-            FrameOutcome::Close(_) => {
+            FrameOutcome::Close(_) | FrameOutcome::Differs(_) => {
                 *self = self.cut();
                 None
             }

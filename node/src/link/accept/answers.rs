@@ -103,15 +103,17 @@ impl Half {
                 self.tell().await?;
                 Some(Some(refusal))
             }
+            FrameOutcome::Differs(refusal) => {
+                self.tell().await?;
+                self.parts.given.metrics.digests_differed.inc();
+                Some(Some(refusal))
+            }
         }
     }
 
     /// Sends what was gathered. `None`: the child is gone.
     async fn tell(&mut self) -> Option<()> {
         let Some(Together { frames, applied, safe, equal }) = self.together.take() else { return Some(()) };
-        if equal == Some(false) {
-            self.parts.given.metrics.digests_differed.inc();
-        }
         self.parts.children.answered(self.child, self.stream, applied, equal, self.parts.given.clock.now_ms());
         let answer =
             ack(Ack::Applied(v1::Applied { applied: Some(applied.into()), safe: Some(safe.into()), frames, equal }));

@@ -171,7 +171,8 @@ impl Told {
                 equal = complete.map(|digest| digest == digest_of(child, held.amounts.iter().map(|(k, v)| (k, *v))));
                 if equal == Some(false) {
                     held.walk = Some((Vec::new(), None));
-                    return close("the digests differ: repairing");
+                    let reason = "the digests differ: repairing".to_owned();
+                    return FrameOutcome::Differs(Refusal { reason, held: false });
                 }
             }
             ChildFrame::Range { from, to, view, digest, anchor, items, .. } => {
