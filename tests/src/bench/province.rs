@@ -236,7 +236,9 @@ impl Link<'_> {
         let Some(answer) = self.waiting.pop_front() else { return Ok(None) };
         match answer.await? {
             FrameOutcome::Applied { equal, .. } => Ok(equal),
-            FrameOutcome::Close(refusal) | FrameOutcome::Differs(refusal) => bail!("the province closes the stream: {}", refusal.reason),
+            FrameOutcome::Close(refusal) | FrameOutcome::Differs(refusal) => {
+                bail!("the province closes the stream: {}", refusal.reason)
+            }
             other @ FrameOutcome::Range { .. } => bail!("the province answers a batch with {other:?}"),
         }
     }

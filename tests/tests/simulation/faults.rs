@@ -35,16 +35,21 @@ pub enum Fault {
     Keep,
     /// A copy is brought back.
     RollBack,
+    /// A unit and those below it go back in time together, while its parent has a part of what
+    /// they forget: nobody can know, and all must come to agree on the older state.
+    Forget,
     /// A unit comes back with an empty machine.
     Replace,
     /// A second node comes with the code of another.
     Twin,
+    /// Frames of a walk arrive while a later walk is under way.
+    Overtake,
     /// What is held of a child is damaged, and the child begins a walk.
     Harm,
 }
 
 impl Fault {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Crash,
         Self::Restart,
         Self::Hold,
@@ -58,8 +63,10 @@ impl Fault {
         Self::Flip,
         Self::Keep,
         Self::RollBack,
+        Self::Forget,
         Self::Replace,
         Self::Twin,
+        Self::Overtake,
         Self::Harm,
     ];
 
@@ -70,7 +77,7 @@ impl Fault {
             Self::Late => 6,
             Self::Hold | Self::Partition | Self::OneWay | Self::Keep => 4,
             Self::Restart | Self::Slow | Self::FailingDisk | Self::FullDisk | Self::RollBack => 3,
-            Self::Flip | Self::Replace | Self::Twin | Self::Harm => 2,
+            Self::Flip | Self::Forget | Self::Replace | Self::Twin | Self::Overtake | Self::Harm => 2,
             Self::Clock => 1,
         }
     }
@@ -122,8 +129,10 @@ impl World {
             Fault::Flip => self.flip_journal(unit)?,
             Fault::Keep => self.keep_image(unit),
             Fault::RollBack => self.roll_back(unit)?,
+            Fault::Forget => self.forget(unit)?,
             Fault::Replace => self.replace(unit)?,
             Fault::Twin => self.twin(unit),
+            Fault::Overtake => self.overtake(unit)?,
             Fault::Harm => self.harm(unit)?,
         };
         if struck {

@@ -130,7 +130,7 @@ impl World {
         if !self.free(unit) || !self.truth.idle(unit) {
             return false;
         }
-        let kept = Kept { image: self.units[unit].machine.image(), leaf: self.truth.keep(unit) };
+        let kept = self.copy(unit);
         self.tell(unit, "a copy of its disk is made");
         self.kept.insert(unit, kept);
         true
@@ -185,6 +185,62 @@ impl World {
             }
         }
         Ok(!holds)
+    }
+
+    /// A township and its workrooms forget the same last moments, of which the parent has seen a
+    /// part: the anchors prove nothing, and only the marks of the feed tell.
+    pub fn forget(&mut self, unit: usize) -> Result<bool, Broken> {
+        let below = self.tree.children(unit);
+        if below.is_empty() || !below.iter().all(|child| self.is_leaf(*child)) || self.units[unit].parent.is_none() {
+            return Ok(false);
+        }
+        let mut units = self.with_parent(unit);
+        units.extend(&below);
+        let lines = below.iter().copied().chain([unit]).collect();
+        self.alone(&units, &lines, |world| {
+            let (from, to) = world.line(unit);
+            world.tell(unit, "is cut off, and will forget");
+            world.sim.partition(from.as_str(), to.as_str());
+            let time = world.dice.between(300, 1_500);
+            world.live(Duration::from_millis(time))?;
+            world.frozen.extend(&below);
+            world.live_until("workrooms are quiet", |world| {
+                below.iter().all(|leaf| world.truth.idle(*leaf) && world.is_held(*leaf))
+            })?;
+            let (mark, _) = world.units[unit].machine.index_marks();
+            let images: Vec<Kept> = below.iter().map(|leaf| world.copy(*leaf)).collect();
+            world.frozen.retain(|leaf| !below.contains(leaf));
+            let time = world.dice.between(300, 1_500);
+            world.live(Duration::from_millis(time))?;
+            world.frozen.extend(&below);
+            world.live_until("answers have come", |world| below.iter().all(|leaf| world.truth.idle(*leaf)))?;
+            let before = world.known(unit).map(|child| child.low);
+            world.sim.repair(from.as_str(), to.as_str());
+            world
+                .live_until("the line carries something", |world| world.known(unit).map(|child| child.low) != before)?;
+            let more = world.dice.between(0, 200);
+            world.run(Duration::from_millis(more))?;
+            for gone in below.iter().chain([&unit]) {
+                world.kill(*gone);
+            }
+            world.units[unit].machine.index_falls_back(mark);
+            for (leaf, Kept { image, leaf: known }) in below.iter().zip(&images) {
+                world.units[*leaf].machine.put_back(image);
+                world.truth.bring_back(*leaf, known.as_ref().unwrap());
+                world.kept.remove(leaf);
+            }
+            world.tell(unit, "and its workrooms have forgotten");
+            for back in below.iter().chain([&unit]) {
+                world.start(*back);
+            }
+            world.frozen.retain(|leaf| !below.contains(leaf));
+            Ok(())
+        })
+    }
+
+    /// A copy of a unit's disk, with what is known of it.
+    fn copy(&self, unit: usize) -> Kept {
+        Kept { image: self.units[unit].machine.image(), leaf: self.truth.keep(unit) }
     }
 
     /// A unit comes back with an empty machine, and operators decide.
@@ -316,6 +372,42 @@ impl World {
                 world.units[unit].machine.put_back(&image);
             }
             world.start(unit);
+            Ok(())
+        })
+    }
+
+    /// A walk is broken off, its last frames are late, and arrive in the midst of the walk of the
+    /// child's next life, after entries that they do not know of.
+    pub fn overtake(&mut self, unit: usize) -> Result<bool, Broken> {
+        if !self.is_leaf(unit) {
+            return Ok(false);
+        }
+        let units = self.with_parent(unit);
+        self.alone(&units, &[unit].into(), |world| {
+            world.kill(unit);
+            world.lost_index(unit);
+            world.start(unit);
+            world.favoured = Some(unit);
+            let walks = |world: &Self| world.known(unit).and_then(|child| child.walk).is_some();
+            for _ in 0..200 {
+                if walks(world) {
+                    break;
+                }
+                world.step()?;
+            }
+            let more = world.dice.between(0, 400);
+            world.run(Duration::from_millis(more))?;
+            let (from, to) = world.line(unit);
+            let late = Duration::from_millis(world.dice.between(600, 2_500));
+            world.lines.break_late(&from, &to, late);
+            world.tell(unit, format_args!("what it has sent of a walk is {late:?} late"));
+            let time = world.dice.between(200, 900);
+            world.live(Duration::from_millis(time))?;
+            world.kill(unit);
+            world.lost_index(unit);
+            world.start(unit);
+            world.live(late)?;
+            world.favoured = None;
             Ok(())
         })
     }

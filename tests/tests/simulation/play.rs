@@ -47,8 +47,8 @@ impl Plan {
 
 impl Plan {
     /// A small federation in which one rule is left out, and just these faults strike.
-    pub fn with(seed: u64, mistake: Mistake, faults: &[Fault]) -> Self {
-        Self { mistake: Some(mistake), small: true, faults: faults.to_vec(), ..Self::of(seed) }
+    pub fn with(seed: u64, mistake: Option<Mistake>, faults: &[Fault]) -> Self {
+        Self { mistake, small: true, faults: faults.to_vec(), ..Self::of(seed) }
     }
 }
 

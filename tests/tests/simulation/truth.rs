@@ -2,7 +2,7 @@
 //! whose answer is awaited, and so for every cell of every workroom the amounts that it can have
 //! had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wuji_node::catalogue::Catalogue;
@@ -18,6 +18,8 @@ pub struct Truth {
     awaited: BTreeMap<u64, Awaited>,
     /// What counts on of a workroom's former lives, at the units above it.
     kept: BTreeMap<usize, Parts>,
+    /// Of these it may not have come to all of them yet.
+    kept_lately: BTreeSet<usize>,
 }
 
 /// What a cell can be.
@@ -84,7 +86,7 @@ impl Span {
 impl Truth {
     pub fn new(catalogue: Arc<Catalogue>, leaves: &[usize]) -> Self {
         let leaves = leaves.iter().map(|leaf| (*leaf, Leaf::default())).collect();
-        Self { catalogue, leaves, awaited: BTreeMap::new(), kept: BTreeMap::new() }
+        Self { catalogue, leaves, awaited: BTreeMap::new(), kept: BTreeMap::new(), kept_lately: BTreeSet::new() }
     }
 
     pub fn leaf(&self, leaf: usize) -> &Leaf {
@@ -159,6 +161,7 @@ impl Truth {
 
     /// All is quiet: every cell has been seen to be what it is by what was acknowledged.
     pub fn quiet(&mut self) {
+        self.kept_lately.clear();
         for span in self.leaves.values_mut().flat_map(|leaf| leaf.spans.values_mut()) {
             (span.low, span.high) = (span.certain, span.certain);
             span.widen();
@@ -168,6 +171,7 @@ impl Truth {
     /// What the former life of a workroom added counts on above it.
     pub fn keep_history(&mut self, leaf: usize, history: &Parts) {
         entries::add(self.kept.entry(leaf).or_default(), history, 1);
+        self.kept_lately.insert(leaf);
     }
 
     /// Whether a former life of a workroom counts on above it.
@@ -182,7 +186,9 @@ impl Truth {
             spans.map(|(key, span)| (key, Range { certain: span.certain, low: span.low, high: span.high })).collect();
         for (key, amount) in self.kept.get(&leaf).iter().filter(|_| above).flat_map(|kept| kept.iter()) {
             let range = ranges.entry(key).or_default();
-            *range = Range { certain: range.certain + amount, low: range.low + amount, high: range.high + amount };
+            let lately = self.kept_lately.contains(&leaf);
+            let (low, high) = if lately { ((*amount).min(0), (*amount).max(0)) } else { (*amount, *amount) };
+            *range = Range { certain: range.certain + amount, low: range.low + low, high: range.high + high };
         }
         ranges
     }

@@ -46,7 +46,8 @@ impl World {
         if leaves.is_empty() {
             return;
         }
-        let leaf = *self.dice.pick(&leaves);
+        let any = *self.dice.pick(&leaves);
+        let leaf = self.favoured.filter(|_| self.dice.percent(80)).unwrap_or(any);
         self.written += 1;
         let number = self.written;
         let request = match self.dice.below(100) {

@@ -51,6 +51,8 @@ pub struct Unit {
     pub up: bool,
     /// Starts of a node on this host so far.
     lives: u64,
+    /// What its present start found has been looked at.
+    looked_at: bool,
 }
 
 /// The federation.
@@ -75,6 +77,8 @@ pub struct World {
     pub written: u64,
     /// Workrooms in which nobody writes now.
     pub frozen: BTreeSet<usize>,
+    /// Where people have most to write.
+    pub favoured: Option<usize>,
     /// Units whose totals may be anything now.
     pub exempt: BTreeSet<usize>,
     /// Units to which something happens, and those to whose line upward.
@@ -199,6 +203,7 @@ impl World {
             digests_differed: 0,
             written: 0,
             frozen: BTreeSet::new(),
+            favoured: None,
             exempt: BTreeSet::new(),
             busy: BTreeSet::new(),
             busy_lines: BTreeSet::new(),
@@ -271,7 +276,22 @@ impl World {
             self.answered(number, &outcome)?;
         }
         self.end_due();
-        self.look_after_fallen()
+        self.look_after_fallen()?;
+        self.look_at_starts()
+    }
+
+    /// An index is built anew only where it was lost, or where its node has not yet heard from
+    /// all its children since.
+    fn look_at_starts(&mut self) -> Result<(), Broken> {
+        for unit in 0..self.units.len() {
+            let Some(seen) = self.seen(unit).filter(|_| !self.units[unit].looked_at) else { continue };
+            self.units[unit].looked_at = true;
+            let rebuilt = seen.report.rebuilt;
+            if !rebuilt.is_empty() && !self.harmed && !self.rebuilds.contains(&unit) {
+                return Err(format!("{} builds its index anew: {rebuilt}", self.units[unit].code));
+            }
+        }
+        Ok(())
     }
 
     /// A node that falls without an excuse breaks a promise; another is started again.
@@ -322,8 +342,8 @@ impl World {
     /// Starts a unit's node on its machine as that is now.
     pub fn start(&mut self, unit: usize) {
         let seed = self.seed;
-        let Unit { machine, seat, host, lives, up, .. } = &mut self.units[unit];
-        (*lives, *up) = (*lives + 1, true);
+        let Unit { machine, seat, host, lives, up, looked_at, .. } = &mut self.units[unit];
+        (*lives, *up, *looked_at) = (*lives + 1, true, false);
         {
             let mut seat = seat.lock();
             seat.env = machine.env(life_seed(seed, unit, *lives));
@@ -360,7 +380,8 @@ impl World {
         self.units[unit].up = false;
         self.units[unit].machine.kill();
         self.tell(unit, "has stopped");
-        match self.units[unit].seat.lock().failed.take() {
+        let failed = self.units[unit].seat.lock().failed.take();
+        match failed.filter(|_| !self.excused.contains(&unit)) {
             Some(reason) => Err(format!("{} stopped badly: {reason}", self.units[unit].code)),
             None => Ok(()),
         }
@@ -436,7 +457,16 @@ fn unit(
         seen: None,
         failed: None,
     };
-    Unit { code: place.code, parent: place.parent, host, machine, seat: Arc::new(Mutex::new(seat)), up: true, lives: 0 }
+    Unit {
+        code: place.code,
+        parent: place.parent,
+        host,
+        machine,
+        seat: Arc::new(Mutex::new(seat)),
+        up: true,
+        lives: 0,
+        looked_at: false,
+    }
 }
 
 fn config(code: DivisionCode, parent: Option<DivisionCode>, link: &LinkConfig) -> Config {

@@ -229,9 +229,10 @@ impl Children {
             let _ = sender.send(Some(taken_over));
             return receiver;
         }
-        if !made(Mistake::NoFence) {
-            child.end(taken_over);
+        if made(Mistake::NoFence) {
+            std::mem::forget(child.closing.take());
         }
+        child.end(taken_over);
         child.closing = Some(sender);
         child.answers = Some(answers.downgrade());
         child.present = Some(watch::Sender::new(()));
