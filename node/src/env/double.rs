@@ -82,6 +82,7 @@ impl DoubleDisk {
     }
 
     /// The disk after a power cut; this one goes on.
+    #[must_use]
     pub fn cut_power(&self, mut survive: Survive<'_>) -> Self {
         let state = self.0.lock();
         let mut names = BTreeMap::new();
@@ -94,6 +95,7 @@ impl DoubleDisk {
 
     /// The disk as programs see it now, as after killing a program: nothing is lost, but
     /// what is not synced is still not. Locks are free.
+    #[must_use]
     pub fn kill(&self) -> Self {
         let state = self.0.lock();
         let mut copies: Vec<(Inode, Inode)> = Vec::new();

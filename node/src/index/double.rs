@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a double fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,6 +43,7 @@ impl DoubleIndexes {
     }
 
     /// The same indexes on a copy of the disk; what happens to these does not happen to those.
+    #[must_use]
     pub fn copy(&self, disk: &DoubleDisk) -> Self {
         Self { disk: disk.clone(), stores: Arc::new(Mutex::new(self.stores.lock().clone())) }
     }
@@ -66,7 +66,7 @@ impl DoubleIndexes {
 
     /// The index is not there when it is opened next.
     pub fn lose(&self, directory: &Path) {
-        self.disk.remove(directory).unwrap();
+        let _ = self.disk.remove(directory); // the double removes whatever is there
     }
 
     /// One write behind everybody's back, when nobody has it open.
@@ -86,7 +86,7 @@ impl DoubleIndexes {
     }
 
     /// Durable at once: an index that was made is not forgotten, only its batches are.
-    fn make(&self, directory: &Path) -> io::Result<u64> {
+    fn make(&self, directory: &Path) -> u64 {
         let name = {
             let mut stores = self.stores.lock();
             stores.last += 1;
@@ -94,7 +94,7 @@ impl DoubleIndexes {
         };
         self.disk.set_content(&directory.join(NAME_FILE), name.to_le_bytes().to_vec());
         self.stores.lock().logs.insert(name, Log::default());
-        Ok(name)
+        name
     }
 }
 
@@ -108,8 +108,7 @@ impl Log {
 
 impl OpenIndex for DoubleIndexes {
     fn open(&self, directory: &Path, _: u64) -> Result<Box<dyn Index>, IndexError> {
-        let made = self.name(directory).map_or_else(|| self.make(directory), Ok);
-        let name = made.map_err(|source| IndexError::Store { operation: "open", source })?;
+        let name = self.name(directory).unwrap_or_else(|| self.make(directory));
         let content = self.stores.lock().logs.entry(name).or_default().content();
         Ok(Box::new(DoubleIndex { content, name, stores: Arc::clone(&self.stores) }))
     }

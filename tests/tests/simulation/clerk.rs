@@ -41,6 +41,10 @@ pub enum Request {
     Register(DivisionCode),
     /// Whether history is kept.
     Adopt(DivisionCode, bool),
+    /// What it lost is given up.
+    Settle(DivisionCode),
+    /// It has ended.
+    Retire(DivisionCode),
 }
 
 /// What became of an errand.
@@ -128,6 +132,16 @@ async fn call(request: &Request, channel: Channel) -> Result<Vec<RecordId>, Stat
         Request::Adopt(code, keep_history) => {
             let adopt = v1::AdoptChildRequest { code: code.to_string(), keep_history };
             NodeClient::new(channel).adopt_child(adopt).await?;
+            Ok(Vec::new())
+        }
+        Request::Settle(code) => {
+            let settle = v1::SettleChildRequest { code: code.to_string(), re_entered: false };
+            NodeClient::new(channel).settle_child(settle).await?;
+            Ok(Vec::new())
+        }
+        Request::Retire(code) => {
+            let retire = v1::RetireChildRequest { code: code.to_string(), from: 46_300 };
+            NodeClient::new(channel).retire_child(retire).await?;
             Ok(Vec::new())
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use wuji_node::env::double::Faults;
+
 use crate::world::{Broken, World};
 
-/// Every kind of fault. Retirement and a restore from a backup have their place here when the
-/// product has them.
+/// Every kind of fault, and what operators do meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// The program is killed or power is cut; the index comes back older, or not at all.
@@ -38,6 +39,10 @@ pub enum Fault {
     /// A unit and those below it go back in time together, while its parent has a part of what
     /// they forget: nobody can know, and all must come to agree on the older state.
     Forget,
+    /// A workroom ends.
+    Retire,
+    /// A workroom counts by another catalogue.
+    Catalogue,
     /// A unit comes back with an empty machine.
     Replace,
     /// A second node comes with the code of another.
@@ -49,7 +54,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Crash,
         Self::Restart,
         Self::Hold,
@@ -64,6 +69,8 @@ impl Fault {
         Self::Keep,
         Self::RollBack,
         Self::Forget,
+        Self::Retire,
+        Self::Catalogue,
         Self::Replace,
         Self::Twin,
         Self::Overtake,
@@ -76,9 +83,9 @@ impl Fault {
             Self::Crash => 10,
             Self::Late => 6,
             Self::Hold | Self::Partition | Self::OneWay | Self::Keep => 4,
-            Self::Restart | Self::Slow | Self::FailingDisk | Self::FullDisk | Self::RollBack => 3,
+            Self::Restart | Self::Catalogue | Self::Slow | Self::FailingDisk | Self::FullDisk | Self::RollBack => 3,
             Self::Flip | Self::Forget | Self::Replace | Self::Twin | Self::Overtake | Self::Harm => 2,
-            Self::Clock => 1,
+            Self::Clock | Self::Retire => 1,
         }
     }
 }
@@ -130,6 +137,8 @@ impl World {
             Fault::Keep => self.keep_image(unit),
             Fault::RollBack => self.roll_back(unit)?,
             Fault::Forget => self.forget(unit)?,
+            Fault::Retire => self.retire(unit)?,
+            Fault::Catalogue => self.change_catalogue(unit)?,
             Fault::Replace => self.replace(unit)?,
             Fault::Twin => self.twin(unit),
             Fault::Overtake => self.overtake(unit)?,
@@ -185,7 +194,7 @@ impl World {
                 self.busy_lines.remove(&unit);
             }
             End::RightClock(unit) => self.units[unit].machine.skew(0),
-            End::RoomOnDisk(unit) => self.units[unit].machine.faults(|faults| *faults = Default::default()),
+            End::RoomOnDisk(unit) => self.units[unit].machine.faults(|faults| *faults = Faults::default()),
             End::TwinGone(unit, host) => {
                 self.sim.crash(host);
                 self.busy.remove(&unit);

@@ -8,9 +8,7 @@ use tokio::sync::watch;
 use wuji_node::catalogue::Catalogue;
 use wuji_node::config::Config;
 use wuji_node::env::Env;
-use wuji_node::feed::source::StoreFeed;
 use wuji_node::journal::JournalReader;
-use wuji_node::ledger::Ledgers;
 use wuji_node::node::{Doors, Node};
 use wuji_node::state::OpenReport;
 use wuji_node::store::Store;
@@ -42,11 +40,9 @@ pub type Names = Arc<dyn Fn(DivisionCode, &str) -> String + Send + Sync>;
 #[derive(Clone)]
 pub struct Seen {
     pub store: Arc<Store>,
-    pub ledgers: Ledgers,
     pub journal: JournalReader,
     pub metrics: Arc<Metrics>,
     pub report: OpenReport,
-    pub feed: Arc<StoreFeed>,
 }
 
 /// The software of a host.
@@ -101,11 +97,9 @@ impl Seen {
         let state = node.state();
         Self {
             store: Arc::clone(&state.store),
-            ledgers: state.ledgers.clone(),
             journal: state.journal.clone(),
             metrics: Arc::clone(metrics),
             report: state.report.clone(),
-            feed: state.feed(),
         }
     }
 }

@@ -1,27 +1,22 @@
-//! What happens to machines: crashes, other disks, a second one.
+//! What happens to machines: crashes, disks of another time, damage.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wuji_node::feed::child::Child;
-use wuji_node::feed::item::ItemValue;
 use wuji_node::index::draft::Draft;
-use wuji_node::index::keys::{self, Link};
-use wuji_node::index::values::HeldItem;
-use wuji_proto::{ItemKey, period};
 
-use crate::clerk::{Outcome, Request};
-use crate::entries::Parts;
 use crate::faults::End;
-use crate::host;
-use crate::machine::{Image, Machine};
-use crate::quiet::of_records;
+use crate::machine::{Image, other_amount};
 use crate::truth::Leaf;
 use crate::world::{Broken, World};
 
 /// The longest wait for something that an operator waits for.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// The longest wait for a line to be open again and to carry something.
+const STEPS_MAX: usize = 300;
 
 /// A disk as it was, and what was known of its unit.
 pub struct Kept {
@@ -31,11 +26,11 @@ pub struct Kept {
 
 impl World {
     /// Whether nothing else happens to a unit, and its node runs.
-    fn free(&self, unit: usize) -> bool {
-        !self.busy.contains(&unit) && self.seen(unit).is_some()
+    pub fn free(&self, unit: usize) -> bool {
+        !self.busy.contains(&unit) && !self.retired.contains(&unit) && self.seen(unit).is_some()
     }
 
-    fn is_leaf(&self, unit: usize) -> bool {
+    pub fn is_leaf(&self, unit: usize) -> bool {
         self.tree.children(unit).is_empty()
     }
 
@@ -85,8 +80,27 @@ impl World {
         Ok(true)
     }
 
+    /// A stop in good order, and a start by the other catalogue.
+    pub fn change_catalogue(&mut self, unit: usize) -> Result<bool, Broken> {
+        if !self.is_leaf(unit) || !self.truth.idle(unit) {
+            return Ok(false);
+        }
+        self.alone(&[unit].into(), &BTreeSet::new(), |world| {
+            world.frozen.insert(unit);
+            world.stop(unit)?;
+            let present = Arc::clone(&world.units[unit].seat.lock().catalogue);
+            let other = world.catalogues.iter().find(|other| !Arc::ptr_eq(other, &present)).cloned().unwrap();
+            world.truth.adopt_catalogue(unit, &other);
+            world.tell(unit, format_args!("has a catalogue of {} measures", other.measures().len()));
+            world.units[unit].seat.lock().catalogue = other;
+            world.start(unit);
+            world.frozen.remove(&unit);
+            Ok(())
+        })
+    }
+
     /// Takes these out of what strikes otherwise, for as long as `work` lasts.
-    fn alone(
+    pub fn alone(
         &mut self,
         units: &BTreeSet<usize>,
         lines: &BTreeSet<usize>,
@@ -104,13 +118,24 @@ impl World {
     }
 
     /// Lets people write until this is so.
-    fn live_until(&mut self, what: &str, mut so: impl FnMut(&Self) -> bool) -> Result<(), Broken> {
+    pub fn live_until(&mut self, what: &str, mut so: impl FnMut(&Self) -> bool) -> Result<(), Broken> {
         let deadline = self.sim.elapsed() + WAIT_MAX;
         while !so(self) {
             if self.sim.elapsed() > deadline {
                 return Err(format!("not within {WAIT_MAX:?}: {what}"));
             }
             self.live(Duration::from_millis(200))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for this for a while, step by step.
+    fn step_until(&mut self, so: impl Fn(&Self) -> bool) -> Result<(), Broken> {
+        for _ in 0..STEPS_MAX {
+            if so(self) {
+                break;
+            }
+            self.step()?;
         }
         Ok(())
     }
@@ -122,7 +147,7 @@ impl World {
     }
 
     /// A unit and its parent.
-    fn with_parent(&self, unit: usize) -> BTreeSet<usize> {
+    pub fn with_parent(&self, unit: usize) -> BTreeSet<usize> {
         self.units[unit].parent.into_iter().chain([unit]).collect()
     }
 
@@ -155,13 +180,15 @@ impl World {
             world.tell(unit, "its disk goes back in time");
             world.start(unit);
             let noticed = world.live_rolled_back(unit)?;
-            if noticed {
+            if noticed && leaf.is_some() && world.dice.percent(60) {
+                world.accept_loss(unit, leaf.as_ref().unwrap())?;
+            } else if noticed {
                 world.kill(unit);
                 world.units[unit].machine.put_back(&newer);
                 world.tell(unit, "its newer disk is put back");
                 world.start(unit);
             } else if let Some(leaf) = leaf {
-                world.truth.bring_back(unit, &leaf);
+                world.truth.bring_back(unit, Some(&leaf));
             }
             world.exempt.remove(&unit);
             world.frozen.remove(&unit);
@@ -216,8 +243,7 @@ impl World {
             world.live_until("answers have come", |world| below.iter().all(|leaf| world.truth.idle(*leaf)))?;
             let before = world.known(unit).map(|child| child.low);
             world.sim.repair(from.as_str(), to.as_str());
-            world
-                .live_until("the line carries something", |world| world.known(unit).map(|child| child.low) != before)?;
+            world.step_until(|world| world.known(unit).map(|child| child.low) != before)?;
             let more = world.dice.between(0, 200);
             world.run(Duration::from_millis(more))?;
             for gone in below.iter().chain([&unit]) {
@@ -226,7 +252,7 @@ impl World {
             world.units[unit].machine.index_falls_back(mark);
             for (leaf, Kept { image, leaf: known }) in below.iter().zip(&images) {
                 world.units[*leaf].machine.put_back(image);
-                world.truth.bring_back(*leaf, known.as_ref().unwrap());
+                world.truth.bring_back(*leaf, known.as_ref());
                 world.kept.remove(leaf);
             }
             world.tell(unit, "and its workrooms have forgotten");
@@ -241,118 +267,6 @@ impl World {
     /// A copy of a unit's disk, with what is known of it.
     fn copy(&self, unit: usize) -> Kept {
         Kept { image: self.units[unit].machine.image(), leaf: self.truth.keep(unit) }
-    }
-
-    /// A unit comes back with an empty machine, and operators decide.
-    pub fn replace(&mut self, unit: usize) -> Result<bool, Broken> {
-        if !self.truth.idle(unit) {
-            return Ok(false);
-        }
-        let below = self.tree.children(unit);
-        if below.iter().any(|child| self.truth.has_history(*child)) {
-            return Ok(false);
-        }
-        let mut units = self.with_parent(unit);
-        let mut lines: BTreeSet<usize> = self.units[unit].parent.map(|_| unit).into_iter().collect();
-        lines.extend(&below);
-        units.extend(&below);
-        self.alone(&units, &lines, |world| {
-            world.frozen.insert(unit);
-            world.exempt.insert(unit);
-            world.kill(unit);
-            world.units[unit].machine.replace();
-            world.tell(unit, "comes back with an empty machine");
-            world.start(unit);
-            for child in &below {
-                world.send(unit, Request::Register(world.units[*child].code), false);
-            }
-            world.live_until("the children of an empty machine send again", |world| {
-                below.iter().all(|child| world.is_held(*child))
-            })?;
-            if world.units[unit].parent.is_some() {
-                world.adopt(unit)?;
-            }
-            for unit in world.with_parent(unit) {
-                world.kept.remove(&unit);
-            }
-            world.exempt.remove(&unit);
-            world.frozen.remove(&unit);
-            Ok(())
-        })
-    }
-
-    fn adopt(&mut self, unit: usize) -> Result<(), Broken> {
-        let (code, parent) = (self.units[unit].code, self.units[unit].parent.unwrap());
-        self.live_until(&format!("{code} is held for its operator"), |world| {
-            let life = world.seen(unit).map(|seen| seen.store.incarnation);
-            let waiting = world.known(unit).and_then(|child| child.waiting).map(|waiting| waiting.incarnation);
-            life.is_some() && waiting == life
-        })?;
-        let keep = self.is_leaf(unit) && self.dice.percent(50);
-        let history = self.held_cells(unit);
-        let mut kept = keep && self.decide(parent, Request::Adopt(code, true))?;
-        if !kept && !self.decide(parent, Request::Adopt(code, false))? {
-            // It was refused to keep what may be incomplete, and must not be refused to replace it.
-            return Err(format!("nobody can decide about {code}"));
-        }
-        kept &= keep;
-        self.tell(unit, format_args!("is adopted, history kept: {kept}"));
-        if self.is_leaf(unit) {
-            self.truth.bring_back(unit, &Leaf::default());
-            if kept {
-                self.truth.keep_history(unit, &history);
-            }
-        }
-        Ok(())
-    }
-
-    /// Has an operator decide; whether it was done.
-    fn decide(&mut self, at: usize, request: Request) -> Result<bool, Broken> {
-        let number = self.send(at, request, false);
-        let deadline = self.sim.elapsed() + WAIT_MAX;
-        loop {
-            self.step()?;
-            match self.decided.remove(&number) {
-                Some(Outcome::Done(_)) => return Ok(true),
-                Some(Outcome::Refused(_)) => return Ok(false),
-                None if self.sim.elapsed() > deadline => return Err("an operator gets no answer".to_owned()),
-                None => {}
-            }
-        }
-    }
-
-    /// What a unit's parent holds of its records.
-    fn held_cells(&self, unit: usize) -> Parts {
-        let mut parts = Parts::new();
-        let Some(above) = self.units[unit].parent.and_then(|parent| self.seen(parent)) else { return parts };
-        let prefix = keys::held_by(Link::Unit(self.units[unit].code));
-        let scanned = above.store.index().scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
-            let item = keys::parse_held(key).and_then(|item| ItemKey::from_bytes(item).ok());
-            if let (Some(ItemKey::Cell(cell)), ItemValue::Amount(amount)) = (item, HeldItem::from_bytes(value)?.value)
-                && of_records(cell.measure)
-            {
-                let day = period::days(cell.period.first_day());
-                parts.insert((cell.measure, day, cell.part), amount);
-            }
-            Ok(std::ops::ControlFlow::Continue(()))
-        });
-        scanned.unwrap();
-        parts
-    }
-
-    /// A second node with the code of a unit, which must not be let in.
-    pub fn twin(&mut self, unit: usize) -> bool {
-        let host = format!("t{unit}");
-        if !self.free(unit) || self.units[unit].parent.is_none() || !self.twins.insert(unit) {
-            return false;
-        }
-        let machine = Machine::new(&self.time);
-        let seat = self.second_seat(unit, &host, &machine);
-        self.tell(unit, "a second node comes with its code");
-        self.sim.host(host.as_str(), move || host::run(Arc::clone(&seat)));
-        self.busy.insert(unit);
-        self.end_later(500, 6_000, End::TwinGone(unit, host));
-        true
     }
 
     /// Bits flip in the journal of a node that is down. It must not start; then its disk is
@@ -388,13 +302,7 @@ impl World {
             world.lost_index(unit);
             world.start(unit);
             world.favoured = Some(unit);
-            let walks = |world: &Self| world.known(unit).and_then(|child| child.walk).is_some();
-            for _ in 0..200 {
-                if walks(world) {
-                    break;
-                }
-                world.step()?;
-            }
+            world.step_until(|world| world.known(unit).and_then(|child| child.walk).is_some())?;
             let more = world.dice.between(0, 400);
             world.run(Duration::from_millis(more))?;
             let (from, to) = world.line(unit);
@@ -423,8 +331,7 @@ impl World {
             world.kill(unit);
             world.lost_index(unit);
             let (code, roll) = (world.units[unit].code, world.dice.number());
-            let harmed =
-                world.units[parent].machine.damage_index(|index| crate::machine::other_amount(index, code, roll));
+            let harmed = world.units[parent].machine.damage_index(|index| other_amount(index, code, roll));
             world.harmed |= harmed;
             world.tell(parent, format_args!("what it holds of {code} is damaged: {harmed}"));
             world.start(parent);

@@ -9,6 +9,7 @@
 )]
 
 mod clerk;
+mod decisions;
 mod dice;
 mod entries;
 mod faults;

@@ -1,5 +1,6 @@
 //! One simulation from its seed to its end.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,7 +12,22 @@ use crate::faults::Fault;
 use crate::tree::Tree;
 use crate::world::{Broken, World};
 
-static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::embedded().unwrap()));
+/// The catalogue that the program carries, and one with a measure less.
+static CATALOGUES: LazyLock<[Arc<Catalogue>; 2]> = LazyLock::new(|| {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/catalogue");
+    let lean = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(&shipped).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let (before, after) = text.split_once(DROPPED).unwrap_or((text.as_str(), ""));
+        let after = if before.len() == text.len() { "" } else { after.find("\n[[").map_or("", |at| &after[at..]) };
+        std::fs::write(lean.path().join(file.file_name()), format!("{before}{after}")).unwrap();
+    }
+    [Catalogue::embedded(), Catalogue::load(lean.path())].map(|catalogue| Arc::new(catalogue.unwrap()))
+});
+
+/// What the lean catalogue lacks.
+const DROPPED: &str = "[[measure]]\nid = \"mediation.people\"";
 
 /// Times of faults, each with quiet behind it.
 const ROUNDS: usize = 2;
@@ -55,7 +71,7 @@ impl Plan {
 /// Plays a plan.
 pub fn play(plan: &Plan) -> Played {
     let tree = if plan.small { Tree::small() } else { Tree::full() };
-    let mut world = World::new(plan.seed, tree, &CATALOGUE);
+    let mut world = World::new(plan.seed, tree, &CATALOGUES);
     make(plan.mistake);
     let outcome = script(&mut world, plan);
     make(None);

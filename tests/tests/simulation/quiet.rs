@@ -16,7 +16,7 @@ use crate::world::{Broken, World};
 const STILL: Duration = Duration::from_secs(3);
 
 /// The longest time from the end of all faults until quiet.
-const QUIET_MAX: Duration = Duration::from_secs(180);
+const QUIET_MAX: Duration = Duration::from_mins(3);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ impl World {
         if !self.idle() {
             return Some("answers are awaited".to_owned());
         }
-        (0..self.units.len()).find_map(|unit| {
+        (0..self.units.len()).filter(|unit| !self.retired.contains(unit)).find_map(|unit| {
             let code = self.units[unit].code;
             let Some(seen) = self.seen(unit) else { return Some(format!("{code} is not there")) };
             let (catching_up, holding) = {

@@ -13,7 +13,6 @@ use crate::entries::{self, Content, Parts};
 
 /// All workrooms.
 pub struct Truth {
-    catalogue: Arc<Catalogue>,
     leaves: BTreeMap<usize, Leaf>,
     awaited: BTreeMap<u64, Awaited>,
     /// What counts on of a workroom's former lives, at the units above it.
@@ -34,8 +33,10 @@ pub struct Range {
 }
 
 /// One workroom.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Leaf {
+    /// What it counts by.
+    catalogue: Arc<Catalogue>,
     pub records: BTreeMap<RecordId, Record>,
     spans: BTreeMap<(MeasureId, i32, Part), Span>,
 }
@@ -84,9 +85,9 @@ impl Span {
 }
 
 impl Truth {
-    pub fn new(catalogue: Arc<Catalogue>, leaves: &[usize]) -> Self {
-        let leaves = leaves.iter().map(|leaf| (*leaf, Leaf::default())).collect();
-        Self { catalogue, leaves, awaited: BTreeMap::new(), kept: BTreeMap::new(), kept_lately: BTreeSet::new() }
+    pub fn new(catalogue: &Arc<Catalogue>, leaves: &[usize]) -> Self {
+        let leaves = leaves.iter().map(|leaf| (*leaf, Leaf::new(catalogue))).collect();
+        Self { leaves, awaited: BTreeMap::new(), kept: BTreeMap::new(), kept_lately: BTreeSet::new() }
     }
 
     pub fn leaf(&self, leaf: usize) -> &Leaf {
@@ -103,24 +104,24 @@ impl Truth {
         let Some(leaf) = self.leaves.get_mut(&errand.unit) else { return };
         let mut change = Parts::new();
         match &errand.request {
-            Request::Submit(_, content) => entries::add(&mut change, &entries::parts(&self.catalogue, content), 1),
+            Request::Submit(_, content) => entries::add(&mut change, &entries::parts(&leaf.catalogue, content), 1),
             Request::Import(rows) => {
                 for content in rows {
-                    entries::add(&mut change, &entries::parts(&self.catalogue, content), 1);
+                    entries::add(&mut change, &entries::parts(&leaf.catalogue, content), 1);
                 }
             }
             Request::Amend(id, content, _) => {
                 let record = leaf.records.get_mut(id).unwrap();
                 record.busy = true;
-                entries::add(&mut change, &entries::parts(&self.catalogue, record.content.as_ref().unwrap()), -1);
-                entries::add(&mut change, &entries::parts(&self.catalogue, content), 1);
+                entries::add(&mut change, &entries::parts(&leaf.catalogue, record.content.as_ref().unwrap()), -1);
+                entries::add(&mut change, &entries::parts(&leaf.catalogue, content), 1);
             }
             Request::Void(id, ..) => {
                 let record = leaf.records.get_mut(id).unwrap();
                 record.busy = true;
-                entries::add(&mut change, &entries::parts(&self.catalogue, record.content.as_ref().unwrap()), -1);
+                entries::add(&mut change, &entries::parts(&leaf.catalogue, record.content.as_ref().unwrap()), -1);
             }
-            Request::Register(..) | Request::Adopt(..) => {}
+            Request::Register(_) | Request::Adopt(..) | Request::Settle(_) | Request::Retire(_) => {}
         }
         for (key, amount) in &change {
             leaf.spans.entry(key.clone()).or_default().await_change(*amount, 1);
@@ -149,14 +150,18 @@ impl Truth {
         self.leaves.get(&leaf).cloned()
     }
 
-    /// The workroom has gone back to this. What was known meanwhile stays possible.
-    pub fn bring_back(&mut self, leaf: usize, kept: &Leaf) {
+    /// The workroom has gone back to this, or has nothing. What was known meanwhile stays possible.
+    pub fn bring_back(&mut self, leaf: usize, kept: Option<&Leaf>) {
         let now = self.leaves.get_mut(&leaf).unwrap();
-        now.records = kept.records.clone();
-        for (key, span) in &mut now.spans {
-            span.certain = kept.spans.get(key).map_or(0, |kept| kept.certain);
-            span.widen();
-        }
+        now.records = kept.map(|kept| kept.records.clone()).unwrap_or_default();
+        now.recount();
+    }
+
+    /// The workroom counts by another catalogue.
+    pub fn adopt_catalogue(&mut self, leaf: usize, catalogue: &Arc<Catalogue>) {
+        let now = self.leaves.get_mut(&leaf).unwrap();
+        now.catalogue = Arc::clone(catalogue);
+        now.recount();
     }
 
     /// All is quiet: every cell has been seen to be what it is by what was acknowledged.
@@ -195,6 +200,25 @@ impl Truth {
 }
 
 impl Leaf {
+    fn new(catalogue: &Arc<Catalogue>) -> Self {
+        Self { catalogue: Arc::clone(catalogue), records: BTreeMap::new(), spans: BTreeMap::new() }
+    }
+
+    /// What its records add up to by its catalogue.
+    fn recount(&mut self) {
+        let mut certain = Parts::new();
+        for content in self.records.values().filter_map(|record| record.content.as_ref()) {
+            entries::add(&mut certain, &entries::parts(&self.catalogue, content), 1);
+        }
+        for key in certain.keys() {
+            self.spans.entry(key.clone()).or_default();
+        }
+        for (key, span) in &mut self.spans {
+            span.certain = certain.get(key).copied().unwrap_or_default();
+            span.widen();
+        }
+    }
+
     fn note(&mut self, request: Request, outcome: &Outcome) {
         match (request, outcome) {
             (Request::Submit(id, content), Outcome::Done(_)) => {

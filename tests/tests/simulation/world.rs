@@ -64,7 +64,8 @@ pub struct World {
     pub truth: Truth,
     pub lines: Lines,
     pub log: Log,
-    pub catalogue: Arc<Catalogue>,
+    /// What workrooms may count by.
+    pub catalogues: [Arc<Catalogue>; 2],
     pub sim: Sim<'static>,
     pub time: Time,
     errands: mpsc::UnboundedSender<Errand>,
@@ -77,6 +78,8 @@ pub struct World {
     pub written: u64,
     /// Workrooms in which nobody writes now.
     pub frozen: BTreeSet<usize>,
+    /// Workrooms that have ended.
+    pub retired: BTreeSet<usize>,
     /// Where people have most to write.
     pub favoured: Option<usize>,
     /// Units whose totals may be anything now.
@@ -113,7 +116,6 @@ pub fn link_config(dice: &Dice) -> LinkConfig {
         window_frames: u32::try_from(dice.between(1, 6)).unwrap(),
         frame_items: u32::try_from(dice.between(2, 40)).unwrap(),
         hold_seconds: 3_600,
-        ..LinkConfig::default()
     }
 }
 
@@ -139,7 +141,7 @@ pub fn catch_panics() {
 }
 
 impl World {
-    pub fn new(seed: u64, tree: Tree, catalogue: &Arc<Catalogue>) -> Self {
+    pub fn new(seed: u64, tree: Tree, catalogues: &[Arc<Catalogue>; 2]) -> Self {
         catch_panics();
         let dice = Dice::new(seed);
         let mut sim = turmoil::Builder::new()
@@ -155,7 +157,8 @@ impl World {
         let (time, lines, link) = (Time::default(), Lines::default(), link_config(&dice));
         let (errands, errands_in) = mpsc::unbounded_channel();
         let answers = Answers::default();
-        let truth = Truth::new(Arc::clone(catalogue), &tree.leaves());
+        let catalogue = &catalogues[0];
+        let truth = Truth::new(catalogue, &tree.leaves());
         let names = names(&tree);
         let units: Vec<Unit> =
             (0..tree.0.len()).map(|at| unit(at, &tree, &link, &lines, &names, catalogue, &time, seed)).collect();
@@ -193,7 +196,7 @@ impl World {
             truth,
             lines,
             log: Log::default(),
-            catalogue: Arc::clone(catalogue),
+            catalogues: catalogues.clone(),
             sim,
             time,
             errands,
@@ -203,6 +206,7 @@ impl World {
             digests_differed: 0,
             written: 0,
             frozen: BTreeSet::new(),
+            retired: BTreeSet::new(),
             favoured: None,
             exempt: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -316,7 +320,7 @@ impl World {
         self.tell(errand.unit, format_args!("{number} {outcome:?}"));
         self.truth.finish(number, outcome);
         match (&errand.request, outcome) {
-            (Request::Adopt(..), _) => {
+            (Request::Adopt(..) | Request::Settle(_) | Request::Retire(_), _) => {
                 self.decided.insert(number, outcome.clone());
                 Ok(())
             }

@@ -75,11 +75,11 @@ impl Cursor {
     /// Both marks must be known: an item can have moved from below `low` to above it and,
     /// in a crash, back, and only `high` tells that the parent read a view that is gone.
     pub fn new(source: Arc<dyn FeedSource>, welcome: ChildWelcome, window: usize, items_max: usize) -> Self {
-        let knows = |mark| source.knows(mark) || made(Mistake::NoResync);
-        let known = knows(welcome.high) || made(Mistake::LowAlone);
+        let continues = |mark| source.knows(mark) || made(Mistake::NoResync);
+        let known = continues(welcome.high) || made(Mistake::LowAlone);
         let stage = match welcome.walk {
-            Some((next, Some(began))) if known && knows(began) => Stage::Walk { next, began, wanted: false },
-            None if known && knows(welcome.low) => Stage::Feed(welcome.low),
+            Some((next, Some(began))) if known && continues(began) => Stage::Walk { next, began, wanted: false },
+            None if known && continues(welcome.low) => Stage::Feed(welcome.low),
             Some(_) | None => Stage::Begin,
         };
         Self {
