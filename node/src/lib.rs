@@ -26,6 +26,7 @@
 //! * [`relay`]: questions that other nodes answer.
 //! * [`state`], [`status`]: all of these opened and at work; what a node tells of itself.
 //! * [`division`]: the directory of division codes.
+//! * [`invariant`]: what must always hold, for assertions and tests.
 //! * [`mistake`]: rules that a simulation leaves out on purpose, to see that it notices.
 
 pub mod access;
@@ -41,6 +42,7 @@ pub mod env;
 pub mod feed;
 pub mod fold;
 pub mod index;
+pub mod invariant;
 pub mod journal;
 pub mod ledger;
 pub mod link;

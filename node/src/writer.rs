@@ -26,6 +26,7 @@ use crate::feed::heard::Heard;
 use crate::feed::history::Start;
 use crate::fold::{Committed, Fold, FoldError};
 use crate::index::{IndexError, keys};
+use crate::invariant;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::time::NodeTime;
@@ -287,7 +288,9 @@ impl Writer {
         let mut group = Group::new(store.index(), store.own, head, &store.hasher);
         work(self, &mut group, pass)?;
         self.children.decided(&pass.decided);
+        let former = head.at;
         let head = group.settle();
+        debug_assert!(invariant::sequences_rise(former, head.at), "{former} is followed by {}", head.at);
         if group.draft.is_empty() && pass.applied == before && head.digest == digest {
             return Ok(());
         }

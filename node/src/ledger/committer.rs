@@ -17,6 +17,7 @@ use super::{Acceptance, LedgerError, Receipt, Submission};
 use crate::feed::exchange::Anchor;
 use crate::fold::Committed;
 use crate::index::keys;
+use crate::invariant;
 use crate::journal::{JournalWriter, NewEntry};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -110,6 +111,7 @@ impl Committer {
     }
 
     async fn decide(&mut self, intent: Intent, group: &mut Group) {
+        debug_assert!(invariant::index_follows(self.store.applied(), self.last), "beyond entry {}", self.last);
         self.pending.applied(self.store.applied());
         match intent {
             Intent::Submit { submissions, actor, reply } => {

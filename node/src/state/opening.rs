@@ -19,8 +19,8 @@ use crate::feed::history::{History, Start};
 use crate::feed::item::ItemHasher;
 use crate::index::memory::MemoryIndex;
 use crate::index::{self, Index, IndexError, keys, values};
+use crate::invariant;
 use crate::journal::{self, JournalError, JournalReader, JournalWriter};
-use crate::snapshot::digests::{self, Digests};
 use crate::snapshot::shelf::Shelf;
 use crate::store::{State, Store};
 use crate::time::NodeTime;
@@ -224,18 +224,10 @@ fn check(
     if head.incarnation != incarnation.to_bytes() {
         return Err("it belongs to another journal".to_owned());
     }
-    read.map_or(Ok(()), |own| read_all(index, head, own)).map_err(|error| error.to_string())
-}
-
-/// Damage often shows only in reading; and the stored digests, of the feed and of what is
-/// held of each child, must be those of the stored items.
-fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(), IndexError> {
-    let mut digests = Digests::new(own.clone(), digests::held(index)?);
-    index.scan(&[], None, &mut |key, value| {
-        digests.add(key, value)?;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    digests.compare(feed_head(head).digest)
+    // Damage often shows only in reading; and the stored digests, of the feed and of what is held
+    // of each child, must be those of the stored items.
+    let whole = |own| invariant::digests_are_of_items(index, own, feed_head(head).digest);
+    read.map_or(Ok(()), whole).map_err(|error| error.to_string())
 }
 
 /// An index in place of one that cannot be used: what the newest snapshot holds that fits the

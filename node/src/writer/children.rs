@@ -21,6 +21,7 @@ use crate::feed::intake::{self, Resent, Verdict};
 use crate::feed::item::ItemHasher;
 use crate::index::draft::Draft;
 use crate::index::{IndexError, keys};
+use crate::invariant;
 use crate::mistake::{Mistake, made};
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -372,6 +373,7 @@ impl Children {
         if verdict == (Verdict::Taken { equal: Some(true) }) {
             self.stamps.complete(&group.draft, code, &child, today)?;
         }
+        debug_assert!(invariant::marks_in_order(&child), "{code}: {child:?}");
         if child != before {
             child.write(&mut group.draft, code);
         }

@@ -6,6 +6,7 @@ use wuji_node::catalogue::{EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED, Report
 use wuji_node::feed::item::ItemValue;
 use wuji_node::index::keys;
 use wuji_node::index::values::OwnItem;
+use wuji_node::invariant;
 use wuji_node::ledger::read::Filter;
 use wuji_proto::stored::DayReceived;
 use wuji_proto::{CellKey, DivisionCode, Grain, ItemKey, MeasureId, Part, Period, period, stored};
@@ -34,6 +35,10 @@ impl Federation {
     /// Every node's cells are a recount of the live records below it.
     pub fn check(&self) {
         for node in 0..TREE.len() {
+            let (store, own) = (&self.state(node).store, self.units[node].options.code);
+            assert_eq!(invariant::false_totals(store.index(), own).unwrap(), [], "totals of {own} are no sums");
+            let head = store.view().state.head;
+            invariant::digests_are_of_items(store.index(), &store.hasher, head.digest).unwrap();
             let mut wanted = BTreeMap::new();
             for leaf in FIRST_LEAF..TREE.len() {
                 for (measure, day, part, amount) in self.recount(leaf) {

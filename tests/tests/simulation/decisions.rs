@@ -80,6 +80,7 @@ impl World {
         let (code, parent) = (self.units[unit].code, self.units[unit].parent.unwrap());
         self.kill(unit);
         self.units[unit].seat.lock().accept_loss = true;
+        self.rebuilds.insert(unit);
         self.tell(unit, "goes on with what its disk has");
         self.start(unit);
         let waiting = self.live_until_held(unit)?;

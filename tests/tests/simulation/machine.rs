@@ -147,6 +147,12 @@ impl Machine {
         self.indexes.lose(&Self::index_directory());
     }
 
+    /// The index is lost, and every snapshot of it.
+    pub fn lose_index_for_good(&self) {
+        self.lose_index();
+        wuji_node::env::Disk::remove(&self.disk, &Self::directory().join("snapshots")).unwrap();
+    }
+
     /// One write behind the node's back.
     pub fn damage_index(&self, edit: impl FnOnce(&dyn Index) -> Option<Writes>) -> bool {
         let before = self.index_marks();

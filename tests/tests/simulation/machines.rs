@@ -299,7 +299,8 @@ impl World {
         let units = self.with_parent(unit);
         self.alone(&units, &[unit].into(), |world| {
             world.kill(unit);
-            world.lost_index(unit);
+            world.units[unit].machine.lose_index_for_good();
+            world.rebuilds.insert(unit);
             world.start(unit);
             world.favoured = Some(unit);
             world.step_until(|world| world.known(unit).and_then(|child| child.walk).is_some())?;
@@ -312,7 +313,8 @@ impl World {
             let time = world.dice.between(200, 900);
             world.live(Duration::from_millis(time))?;
             world.kill(unit);
-            world.lost_index(unit);
+            world.units[unit].machine.lose_index_for_good();
+            world.rebuilds.insert(unit);
             world.start(unit);
             world.live(late)?;
             world.favoured = None;
@@ -329,7 +331,8 @@ impl World {
             world.busy.insert(unit);
             world.stop(parent)?;
             world.kill(unit);
-            world.lost_index(unit);
+            world.units[unit].machine.lose_index_for_good();
+            world.rebuilds.insert(unit);
             let (code, roll) = (world.units[unit].code, world.dice.number());
             let harmed = world.units[parent].machine.damage_index(|index| other_amount(index, code, roll));
             world.harmed |= harmed;

@@ -6,9 +6,12 @@ use std::time::Duration;
 use wuji_node::catalogue::{ADOPTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED};
 use wuji_node::feed::item::ItemValue;
 use wuji_node::index::keys;
-use wuji_node::index::values::OwnItem;
+use wuji_node::index::values::{self, OwnItem};
+use wuji_node::invariant;
+use wuji_proto::stored::RecordHead;
 use wuji_proto::{CellKey, ItemKey, MeasureId};
 
+use crate::entries::SEALED;
 use crate::host::Seen;
 use crate::world::{Broken, World};
 
@@ -80,10 +83,58 @@ impl World {
     /// Everything that must hold in quiet.
     pub fn check(&mut self) -> Result<(), Broken> {
         self.check_recount()?;
+        for unit in 0..self.units.len() {
+            self.check_store(unit).map_err(|broken| format!("{}: {broken}", self.units[unit].code))?;
+        }
         self.check_digests()?;
         self.excused.clear();
         self.rebuilds.clear();
         self.truth.quiet();
+        Ok(())
+    }
+
+    /// What a node has acknowledged is there, and what it stores agrees with itself and with what
+    /// its parent holds of it.
+    fn check_store(&self, unit: usize) -> Result<(), Broken> {
+        let Some(seen) = self.seen(unit) else { return Ok(()) };
+        let (index, code) = (seen.store.index(), self.units[unit].code);
+        let (head, applied) = {
+            let view = seen.store.view();
+            (view.state.head, view.state.applied)
+        };
+        if !invariant::index_follows(applied, seen.journal.tail().sequence) {
+            return Err(format!("the index shows entry {applied}, which the journal does not have"));
+        }
+        let wrong = invariant::false_totals(index, code).unwrap();
+        if let Some(cell) = wrong.first() {
+            return Err(format!("{} totals are no sums of their parts, first {cell:?}", wrong.len()));
+        }
+        invariant::digests_are_of_items(index, &seen.store.hasher, head.digest).map_err(|error| error.to_string())?;
+        if !invariant::tells_nothing_of(index, SEALED).unwrap() {
+            return Err("a sealed value is in the index".to_owned());
+        }
+        for child in self.tree.children(unit).into_iter().filter(|child| !self.retired.contains(child)) {
+            let (Some(below), code) = (self.seen(child), self.units[child].code) else { continue };
+            if !invariant::copy_is_equal(index, code, below.store.index()).unwrap() {
+                return Err(format!("what is held of {code} is not what it has"));
+            }
+        }
+        self.check_acknowledged(unit, &seen)
+    }
+
+    /// Every record is there as it was last acknowledged.
+    fn check_acknowledged(&self, unit: usize, seen: &Seen) -> Result<(), Broken> {
+        if !self.is_leaf(unit) {
+            return Ok(());
+        }
+        for (id, record) in &self.truth.leaf(unit).records {
+            let stored = seen.store.index().get(&keys::record(record.ledger, *id)).unwrap();
+            let stored = stored.map(|bytes| values::decode::<RecordHead>("a record", &bytes).unwrap());
+            let found = stored.map(|head| (head.revision, head.voided));
+            if found != Some((record.revision, record.content.is_none())) {
+                return Err(format!("record {id} is {found:?} instead of {record:?}"));
+            }
+        }
         Ok(())
     }
 

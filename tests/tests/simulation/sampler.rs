@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use wuji_node::index::keys;
+use wuji_node::index::values::OwnItem;
 use wuji_proto::{CellKey, Grain, Period, period};
 
 use crate::quiet::{cells, of_records};
@@ -22,7 +24,25 @@ impl World {
         let tiers = self.tree.tiers();
         let tier = &tiers[self.samples % tiers.len()];
         let unit = *self.dice.pick(tier);
+        self.check_sequences(unit)?;
         self.check_range(unit)
+    }
+
+    /// A sequence that was seen names what it named before.
+    fn check_sequences(&mut self, unit: usize) -> Result<(), Broken> {
+        let Some(seen) = self.seen(unit) else { return Ok(()) };
+        let view = seen.store.view();
+        let (mut broken, prefix, code) = (None, keys::items(), self.units[unit].code);
+        let scanned = view.index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
+            let (at, value) = OwnItem::split(value)?;
+            let epoch = view.state.history.mark(at).epoch;
+            if !self.sequences.agree(seen.store.incarnation, epoch, at, key, value) {
+                broken = Some(format!("{code}: sequence {at} names two values"));
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        });
+        scanned.unwrap();
+        broken.map_or(Ok(()), Err)
     }
 
     /// Every total of a node lies within what the workrooms below can have had since the last

@@ -12,6 +12,7 @@ use turmoil::Sim;
 use wuji_node::access::{operator_name, unit_name};
 use wuji_node::catalogue::Catalogue;
 use wuji_node::config::{Config, IndexConfig, IndexKind, JournalConfig, LinkConfig, ParentConfig, TlsConfig};
+use wuji_node::invariant::Sequences;
 use wuji_proto::DivisionCode;
 
 use crate::clerk::{self, Answers, Errand, Outcome, Request};
@@ -100,6 +101,7 @@ pub struct World {
     pub kept: BTreeMap<usize, Kept>,
     /// Units that have had a second node.
     pub twins: BTreeSet<usize>,
+    pub sequences: Sequences,
     /// What operators were answered.
     pub decided: BTreeMap<u64, Outcome>,
     pub next_sample_ms: i64,
@@ -218,6 +220,7 @@ impl World {
             struck: BTreeMap::new(),
             kept: BTreeMap::new(),
             twins: BTreeSet::new(),
+            sequences: Sequences::default(),
             decided: BTreeMap::new(),
             next_sample_ms: 0,
             samples: 0,
