@@ -204,6 +204,9 @@ fn frames(bytes: &[u8], used: usize) -> Vec<usize> {
     frames
 }
 
+/// More than any cell has: what the child has by now must not be just this.
+const FALSE_AMOUNT: i64 = 1_000_000;
+
 /// Another amount for one cell that is held of a child.
 pub fn other_amount(index: &dyn Index, child: DivisionCode, roll: u64) -> Option<Writes> {
     let prefix = keys::held_by(Link::Unit(child));
@@ -211,7 +214,7 @@ pub fn other_amount(index: &dyn Index, child: DivisionCode, roll: u64) -> Option
     let scanned = index.scan(&prefix, keys::after(&prefix).as_deref(), &mut |key, value| {
         let item = HeldItem::from_bytes(value)?;
         if let (ItemValue::Amount(amount), false) = (item.value, item.aside) {
-            let value = ItemValue::Amount(amount + 1 + i64::try_from(roll % 5).unwrap());
+            let value = ItemValue::Amount(amount + FALSE_AMOUNT);
             held.push((key.to_vec(), HeldItem { aside: false, value }.to_bytes()));
         }
         Ok(std::ops::ControlFlow::Continue(()))

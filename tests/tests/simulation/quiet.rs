@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wuji_node::catalogue::{ADOPTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED};
+use wuji_node::catalogue::{ADOPTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, REPORTED, UNSETTLED, UNSETTLED_AMOUNTS};
 use wuji_node::feed::item::ItemValue;
 use wuji_node::index::keys;
 use wuji_node::index::values::{self, OwnItem};
@@ -25,7 +25,8 @@ const QUIET_MAX: Duration = Duration::from_mins(3);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Measures that are not made of single records.
-const NOT_OF_RECORDS: [MeasureId; 5] = [REPORTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, ADOPTED];
+const NOT_OF_RECORDS: [MeasureId; 7] =
+    [REPORTED, EXPECTED, RECEIVED, RECEIVED_MONTHS, ADOPTED, UNSETTLED, UNSETTLED_AMOUNTS];
 
 /// Whether records alone make a measure.
 pub fn of_records(measure: MeasureId) -> bool {
