@@ -43,6 +43,9 @@ pub struct OpeningArgs {
     /// How many records.
     #[arg(long, default_value_t = 1_000_000)]
     pub records: u64,
+    /// The `wuji-node` to measure; without it, the one of these sources, which is built if need be.
+    #[arg(long)]
+    pub node: Option<PathBuf>,
     /// Also write everything as JSON to this file.
     #[arg(long)]
     pub json: Option<PathBuf>,

@@ -166,7 +166,7 @@ fn values(number: u32) -> Values {
 }
 
 async fn measure(args: &OpeningArgs, machine: Machine) -> anyhow::Result<Report> {
-    let (dir, program) = (&args.dir, program::node()?);
+    let (dir, program) = (&args.dir, args.node.clone().map_or_else(program::node, Ok)?);
     let certificates = dir.join("certificates");
     let code: DivisionCode = UNIT.parse()?;
     let now = SystemTime::UNIX_EPOCH.elapsed()?.as_millis();

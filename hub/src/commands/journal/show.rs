@@ -141,7 +141,7 @@ fn text(entry: &Entry) -> String {
     let sealed = if entry.sealed { " sealed" } else { "" };
     let hash: String = entry.chain_hash.chars().take(HASH_SHOWN_CHARACTERS).collect();
     harmless(&format!(
-        "{:>9}  {}  {:<16} {hash}  {about}{revision}{sealed}  {}",
+        "{:>9}  {}  {:<17}  {hash}  {about}{revision}{sealed}  {}",
         grouped(entry.sequence.into()),
         clock::shown(entry.at),
         entry.kind,
