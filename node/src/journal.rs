@@ -60,7 +60,7 @@ pub use key::{KEY_FILE, read_key};
 pub use reader::{Entries, Frame, JournalReader, RawEntry, SegmentInfo};
 pub use recover::IndexMark;
 pub use seal::SealedPart;
-pub use verify::{ChainCheck, EachEntry, Verified, verify, verify_each};
+pub use verify::{ChainCheck, EachEntry, Verified, verify};
 pub use writer::{GROUP_BYTES_MAX, JournalWriter, NewEntry, Position, RESERVE_BYTES};
 
 /// Size of a segment unless configured: opening scans at most one, in well under a second.

@@ -1,13 +1,11 @@
 //! Everything that a node stores, compared with what it is made of: the journal's hashes, the
-//! index's records with the journal's entries, figures and digests with a recount, what is held
-//! of each child with what it has, and the own feed with the parent's copy. Nothing is changed.
+//! index's records with the journal's entries, figures and digests with a recount (which is the
+//! audit's work), what is held of each child with what it has, and the own feed with the parent's copy. Nothing is changed.
 //!
-//! * [`records`]: the records of the index against the journal.
 //! * [`online`]: a running node. [`offline`]: the directory of one that is stopped.
 
 pub mod offline;
 pub mod online;
-pub mod records;
 
 use thiserror::Error;
 use wuji_proto::v1::{self, VerifyCheck};
@@ -87,6 +85,13 @@ pub fn figure(found: &v1::AuditDifference) -> String {
     let words = if found.words.is_empty() { String::new() } else { format!(" [{}]", found.words.join("/")) };
     let v1::AuditDifference { kind, unit, measure, period, stored, parts, .. } = found;
     match kind.as_str() {
+        "journal" if measure.is_empty() => {
+            format!(
+                "{}: the index has another than the journal makes, or only one of them has it",
+                found.words.join(" ")
+            )
+        }
+        "journal" => format!("{unit} {measure}{words} {period}: {stored} stored, the journal makes {parts}"),
         "digest" => format!("digest of {unit}: {stored} items stored, {parts} counted, or others than these"),
         "directory" => format!("directory entry of {unit}: not the one that its unit told"),
         "record" => format!("{unit} {measure}{words} {period}: {stored} stored, {parts} counted from the records"),

@@ -105,7 +105,8 @@ async fn a_sound_node_is_compared_as_a_whole_and_shows_no_difference() {
     let checks = verify(&state).await;
     assert_eq!(differences(&checks), Vec::<String>::new());
     let compared = |name: &str| checks.iter().find(|check| check.name == name).unwrap().compared;
-    assert_eq!((compared("journal"), compared("records")), (state.journal.tail().sequence, 25));
+    // 25 records, and the numbers of the 24 that are live.
+    assert_eq!((compared("journal"), compared("records")), (state.journal.tail().sequence, 25 + 24));
     assert!(compared("figures") > 10);
     assert!(!checks.last().unwrap().not_compared.is_empty(), "no parent: that is said");
     state.stop().await.unwrap();
@@ -132,10 +133,9 @@ async fn what_differs_in_index_or_journal_is_named_with_its_place() {
     ];
     state.store.index().apply(&writes.into()).unwrap();
     let found = differences(&verify(&state).await);
-    for (id, says) in
-        [(ids[0], "does not have this record"), (ids[1], "another entry there"), (ids[2], "another entry there")]
-    {
-        assert!(found.iter().any(|it| it.contains(&id.to_string()) && it.contains(says)), "{says}: {found:?}");
+    for id in ids {
+        let says = "another than the journal makes";
+        assert!(found.iter().any(|it| it.contains(&id.to_string()) && it.contains(says)), "{id}: {found:?}");
     }
     assert!(found.iter().any(|it| it.contains("counted from the records")), "{found:?}");
     state.stop().await.unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use wuji_proto::v1::VerifyCheck;
 
-use super::online::{figures, journal_and_records};
-use super::{Check, VerifyError};
+use super::VerifyError;
+use super::online::{audit, chain, without_journal};
 use crate::audit::board::Board;
 use crate::audit::{Auditor, AuditorParts};
 use crate::catalogue::Catalogue;
@@ -32,41 +32,30 @@ pub async fn verify(env: &Env, config: &Config) -> Result<Vec<VerifyCheck>, Veri
         IndexKind::Memory => Err("the index is kept in memory only".to_owned()),
         IndexKind::Sled => opening::look(env, config, &inspected),
     };
-    match store {
-        Err(why) => Ok(without_index(&inspected.reader, why)),
-        Ok(store) => {
-            let store = Arc::new(store);
-            let [mut chain, records] = journal_and_records(&store, &inspected.reader)?;
-            if let Some(torn) = inspected.torn {
-                chain.detail = format!("{} · {torn}", chain.detail);
-            }
-            Ok(vec![chain, records, figures_of(env, &store, &inspected.reader, &catalogue).await?])
-        }
+    let mut chain = chain(&inspected.reader).end();
+    if let Some(torn) = &inspected.torn {
+        chain.detail = format!("{} · {torn}", chain.detail);
     }
+    let of_index = match store {
+        Err(why) => not_compared(&why),
+        Ok(_) if chain.count > 0 => without_journal(),
+        Ok(store) => index(env, &Arc::new(store), &inspected.reader, &catalogue).await?,
+    };
+    Ok([chain].into_iter().chain(of_index).collect())
 }
 
-/// The journal alone.
-fn without_index(reader: &journal::JournalReader, why: String) -> Vec<VerifyCheck> {
-    let mut chain = Check::new("journal", "entries");
-    match journal::verify(reader) {
-        Err(error) => chain.differs(error.to_string()),
-        Ok(verified) => chain.compared(verified.entries),
-    }
-    let mut index = Check::new("records", "records of the index");
-    index.not_compared(why);
-    vec![chain.end(), index.end()]
+fn not_compared(why: &str) -> [VerifyCheck; 2] {
+    without_journal().map(|check| VerifyCheck { not_compared: why.to_owned(), ..check })
 }
 
-async fn figures_of(
+async fn index(
     env: &Env,
     store: &Arc<Store>,
     journal: &JournalReader,
     catalogue: &Arc<Catalogue>,
-) -> Result<VerifyCheck, VerifyError> {
+) -> Result<[VerifyCheck; 2], VerifyError> {
     if refold::is_new(store.index(), catalogue)? || store.index().get(&keys::head())?.is_none() {
-        let mut check = Check::new("figures", "totals");
-        check.not_compared("the index was folded by another catalogue: configure that one");
-        return Ok(check.end());
+        return Ok(not_compared("the index was folded by another catalogue: configure that one"));
     }
     // Nobody writes, and nobody is asked to.
     let (jobs, child_jobs) = (tokio::sync::mpsc::channel(1).0, tokio::sync::mpsc::channel(1).0);
@@ -80,5 +69,5 @@ async fn figures_of(
         child_jobs: child_jobs.downgrade(),
         board: Arc::new(Board::new(&Metrics::new())),
     });
-    figures(&Arc::new(auditor)).await
+    audit(&Arc::new(auditor)).await
 }

@@ -9,13 +9,12 @@ use wuji_proto::v1::audit_reply;
 use wuji_proto::v1::verify_reply::Part;
 use wuji_proto::v1::{self, VerifyCheck};
 
-use super::{Check, VerifyError, figure, records};
+use super::{Check, VerifyError, figure};
 use crate::audit::listener::Listener;
 use crate::audit::pass::{Options, Pace};
 use crate::audit::{Auditor, deep};
 use crate::env::Env;
-use crate::index::keys;
-use crate::journal::{JournalReader, verify_each};
+use crate::journal::{self, JournalReader};
 use crate::store::Store;
 
 /// How long the children may take.
@@ -48,20 +47,18 @@ impl Verifier {
     /// Compares everything, and tells of each comparison when it begins and when it has ended.
     pub async fn run(&self, out: &Out) -> Result<(), VerifyError> {
         tell(out, Part::Begins("journal".to_owned())).await?;
-        for check in self.journal().await? {
+        let journal = self.journal.clone();
+        let chain = self.env.blocking(move || chain(&journal)).await.ok_or(VerifyError::Gone)?.end();
+        let sound = chain.count == 0;
+        tell(out, Part::Check(chain)).await?;
+        tell(out, Part::Begins("figures".to_owned())).await?;
+        let audited = if sound { audit(&self.auditor).await? } else { without_journal() };
+        for check in audited {
             tell(out, Part::Check(check)).await?;
         }
-        tell(out, Part::Begins("figures".to_owned())).await?;
-        tell(out, Part::Check(figures(&self.auditor).await?)).await?;
         tell(out, Part::Begins("children".to_owned())).await?;
         tell(out, Part::Check(self.children().await?)).await?;
         tell(out, Part::Check(self.parent())).await
-    }
-
-    /// The journal's hashes, and the records of the index with it.
-    async fn journal(&self) -> Result<[VerifyCheck; 2], VerifyError> {
-        let (store, journal) = (Arc::clone(&self.store), self.journal.clone());
-        self.env.blocking(move || journal_and_records(&store, &journal)).await.ok_or(VerifyError::Gone)?
     }
 
     async fn children(&self) -> Result<VerifyCheck, VerifyError> {
@@ -112,56 +109,60 @@ impl Verifier {
     }
 }
 
-/// Checks every hash of a journal, and compares the index's records with it.
-pub fn journal_and_records(store: &Store, journal: &JournalReader) -> Result<[VerifyCheck; 2], VerifyError> {
-    let (mut chain, mut shown) = (Check::new("journal", "entries"), Check::new("records", "records of the index"));
-    // What is folded now; entries behind it may or may not be there.
-    let (applied, mut failed) = (store.applied(), None);
-    let verified = verify_each(journal, &mut |at, entry| {
-        if at.sequence <= applied && failed.is_none() {
-            failed = records::entry(store.index(), at, &entry, &mut shown).err();
-        }
-    });
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    match verified {
-        Err(error) => chain.differs(error.to_string()),
+/// Checks every hash of a journal.
+pub fn chain(journal: &JournalReader) -> Check {
+    let mut check = Check::new("journal", "entries");
+    match journal::verify(journal) {
+        Err(error) => check.differs(error.to_string()),
         Ok(verified) => {
-            chain.compared(verified.entries);
+            check.compared(verified.entries);
             let (sealed, erased) = (verified.sealed, verified.erased);
-            chain.detail(format!("{} segments · {sealed} sealed parts · {erased} erased", verified.segments));
+            check.detail(format!("{} segments · {sealed} sealed parts · {erased} erased", verified.segments));
         }
     }
-    let mut from = Some(keys::all_records());
-    while let Some(start) = from {
-        let page;
-        (page, from) = records::page(store.view().index, &start)?;
-        records::records(journal, &page, &mut shown)?;
-    }
-    Ok([chain.end(), shown.end()])
+    check
 }
 
-/// Every figure with its parts, every digest with its items.
-pub async fn figures(auditor: &Arc<Auditor>) -> Result<VerifyCheck, VerifyError> {
+/// Every record with the journal, every figure with its parts, every digest with its items.
+pub async fn audit(auditor: &Arc<Auditor>) -> Result<[VerifyCheck; 2], VerifyError> {
     let (parts, mut told) = mpsc::channel(AUDIT_PARTS_MAX);
     let auditing = Arc::clone(auditor);
     let audit = async move {
         let listener = Listener::Caller(parts);
         auditing.local(Options { scope: None, repair: false, pace: Pace::BRISK }, &listener).await
     };
-    let mut check = Check::new("figures", "totals");
+    let (mut records, mut figures) =
+        (Check::new("records", "records and unique values"), Check::new("figures", "totals"));
     let listen = async {
         while let Some(reply) = told.recv().await {
-            if let Ok(v1::AuditReply { part: Some(audit_reply::Part::Difference(found)) }) = reply {
-                check.differs(figure(&found));
+            match reply {
+                Ok(v1::AuditReply { part: Some(audit_reply::Part::Difference(found)) }) if found.kind == "journal" => {
+                    records.differs(figure(&found));
+                }
+                Ok(v1::AuditReply { part: Some(audit_reply::Part::Difference(found)) }) => {
+                    figures.differs(figure(&found));
+                }
+                _ => {}
             }
         }
     };
     let (outcome, ()) = tokio::join!(audit, listen);
-    check.compared(outcome?.totals);
-    check.detail("with a recount of the records, and the digests of all items".to_owned());
-    Ok(check.end())
+    let outcome = outcome?;
+    records.compared(outcome.records);
+    records.detail("with the journal, both ways".to_owned());
+    figures.compared(outcome.totals);
+    figures.detail("with a recount of the records, and the digests of all items".to_owned());
+    Ok([records.end(), figures.end()])
+}
+
+/// Nothing can be compared with a journal that cannot be read.
+pub fn without_journal() -> [VerifyCheck; 2] {
+    let not = |name, of| {
+        let mut check = Check::new(name, of);
+        check.not_compared("the journal is damaged");
+        check.end()
+    };
+    [not("records", "records and unique values"), not("figures", "totals")]
 }
 
 async fn tell(out: &Out, part: Part) -> Result<(), VerifyError> {
