@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use wuji_proto::{DivisionCode, Incarnation, RecordId, stored};
 
 use crate::catalogue::{Catalogue, CheckedRecord, Values};
-use crate::feed::exchange::{Anchor, ChildJob};
+use crate::feed::exchange::{Anchor, ChildJob, FormerChild};
 use crate::journal::JournalReader;
 use crate::store::Store;
 use crate::time::NodeTime;
@@ -256,6 +256,14 @@ impl Ledgers {
         if self.intents.try_send(Intent::WentBack(anchor)).is_err() {
             tracing::debug!("the committer is busy: that the journal went back is noted later");
         }
+    }
+
+    /// The node was taken in again by its parent, which tells of the children that it had: those
+    /// that it does not know are planned, and nothing goes upward before all have sent again.
+    pub async fn taken_in(&self, children: Vec<FormerChild>) {
+        let (reply, done) = oneshot::channel();
+        // If the node is stopping, the parent tells again at the next connection.
+        let _ = self.ask(Intent::TakenIn { children, done: reply }, done).await;
     }
 
     /// Journals a report as it is issued. When, in milliseconds since 1970.

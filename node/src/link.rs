@@ -27,7 +27,7 @@ use crate::config::LinkConfig;
 
 pub use accept::{AcceptParts, AcceptService, ChildLink, ChildState, Children, Presence};
 pub use frame::Malformed;
-pub use push::{HeardUnits, PushLink, PushParts, PushStatus};
+pub use push::{HeardUnits, PushLink, PushParts, PushStatus, TakenIn};
 
 /// The version of what is said over a link.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -208,6 +208,7 @@ impl Node {
             }
             Some((parent, dial)) => {
                 let (heard, ledgers) = (status(None), state.ledgers.clone());
+                let of_former = state.ledgers.clone();
                 let link = PushLink::new(PushParts {
                     source: state.feed(),
                     parent,
@@ -220,6 +221,10 @@ impl Node {
                     catalogue_version: state.catalogue.version().to_owned(),
                     heard: Box::new(move || heard.heard_units()),
                     went_back: Box::new(move |anchor| ledgers.went_back(anchor)),
+                    taken_in: Box::new(move |children| {
+                        let ledgers = of_former.clone();
+                        Box::pin(async move { ledgers.taken_in(children).await })
+                    }),
                 });
                 let above: Arc<PushStatus> = link.status();
                 let status = status(Some(Arc::clone(&above)));

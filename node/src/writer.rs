@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use wuji_proto::stored::child_accepted::Mode;
 use wuji_proto::{DivisionCode, stored, v1};
 
 use crate::audit::repair::{Repair, mend};
@@ -53,6 +54,9 @@ pub enum Job {
     Child(Box<ChildJob>),
     /// An entry that lets a child in, with the opening that waited for it.
     Accepted(Box<Committed>, Box<ChildJob>),
+    /// The node was taken in again by its parent: nothing goes upward before every child has
+    /// shown a complete mark, however long it takes.
+    TakenIn(oneshot::Sender<()>),
     /// Put right what an audit found.
     Repair(Box<Repair>),
     /// Have the days that are received journalled, and say how many they are.
@@ -67,7 +71,7 @@ impl Job {
             Self::Entries(entries) => entries.len(),
             Self::Child(job) => children::weight(job),
             Self::Repair(repair) => repair.found.len(),
-            Self::Accepted(..) | Self::Stamp(_) | Self::Checkpoint(_) => 1,
+            Self::Accepted(..) | Self::TakenIn(_) | Self::Stamp(_) | Self::Checkpoint(_) => 1,
         }
     }
 }
@@ -288,6 +292,7 @@ impl Writer {
         let mut group = Group::new(store.index(), store.own, head, &store.hasher);
         work(self, &mut group, pass)?;
         self.children.decided(&pass.decided);
+        self.children.caught_out(&pass.regained);
         let former = head.at;
         let head = group.settle();
         debug_assert!(invariant::sequences_rise(former, head.at), "{former} is followed by {}", head.at);
@@ -329,6 +334,11 @@ impl Writer {
             Job::Accepted(entry, opening) => {
                 pass.entry(group, fold, &entry)?;
                 Ok(self.children.job(*opening, group, &self.time, &mut pass.answers)?)
+            }
+            Job::TakenIn(done) => {
+                self.hold.without_limit();
+                pass.answers.push(Answer::Barred(done));
+                Ok(())
             }
             Job::Repair(repair) => {
                 let mended = mend(group, &self.store, &self.catalogue, &repair)?;
@@ -399,6 +409,8 @@ struct Pass {
     starts: Vec<Start>,
     /// Children about which an operator has decided.
     decided: Vec<DivisionCode>,
+    /// Children that the node had, and knows again.
+    regained: Vec<DivisionCode>,
     answers: Vec<Answer>,
     checkpoints: Vec<oneshot::Sender<Result<(), IndexError>>>,
     stamps: Vec<oneshot::Sender<usize>>,
@@ -413,6 +425,9 @@ impl Pass {
         fold.entry(group, entry)?;
         match &entry.entry.event {
             Some(stored::entry::Event::Started(started)) => self.starts.push(Start::from_entry(started, sequence)),
+            Some(stored::entry::Event::ChildRegistered(child)) if child.regained => {
+                self.regained.extend(child.code.parse::<DivisionCode>().ok());
+            }
             Some(event) => self.decided.extend(decided_about(event)),
             None => {}
         }
@@ -425,7 +440,7 @@ impl Pass {
 fn decided_about(event: &stored::entry::Event) -> Option<DivisionCode> {
     use stored::entry::Event;
     let code = match event {
-        Event::ChildAccepted(accepted) => &accepted.code,
+        Event::ChildAccepted(accepted) if accepted.mode() != Mode::First => &accepted.code,
         Event::ChildReleased(released) => &released.code,
         Event::ChildRetired(retired) => &retired.code,
         _ => return None,

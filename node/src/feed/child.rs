@@ -51,6 +51,8 @@ pub struct Child {
     pub connected_from: Option<i32>,
     /// The first day on which it is not expected any more: it has ended, and is not let in.
     pub retired_from: Option<i32>,
+    /// Its new life was taken in, and it has not begun to send yet.
+    pub taken_in: bool,
     /// What it lost when it went back in time and nobody has settled yet.
     pub unsettled: Option<Unsettled>,
 }
@@ -157,6 +159,7 @@ impl From<stored::ChildHead> for Child {
             first_epoch: head.first_epoch,
             connected_from: head.connected_from,
             retired_from: head.retired_from,
+            taken_in: head.taken_in,
             unsettled: (head.unsettled_since_ms != 0)
                 .then_some(Unsettled { since_ms: head.unsettled_since_ms, unknown: head.unsettled_unknown }),
         }
@@ -192,6 +195,7 @@ impl From<&Child> for stored::ChildHead {
             released: child.released,
             connected_from: child.connected_from,
             retired_from: child.retired_from,
+            taken_in: child.taken_in,
             unsettled_since_ms: child.unsettled.map_or(0, |unsettled| unsettled.since_ms),
             unsettled_unknown: child.unsettled.is_some_and(|unsettled| unsettled.unknown),
         }

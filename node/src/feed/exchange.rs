@@ -230,6 +230,20 @@ pub struct ChildWelcome {
     pub walk: Option<(Vec<u8>, Option<Watermark>)>,
     /// Of the last frame that was applied.
     pub anchor: Option<Anchor>,
+    /// Set if the child comes with another life than before: the children that it had.
+    pub taken_in: Option<Vec<FormerChild>>,
+}
+
+/// A child of a child, as its grandparent was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerChild {
+    /// The unit.
+    pub code: DivisionCode,
+    /// Its name.
+    pub name: String,
+    /// The day from which it is expected, days since 1900-01-01; of the month, where the day is
+    /// not known.
+    pub expected_from: i32,
 }
 
 /// Why a child is not let in.

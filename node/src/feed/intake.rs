@@ -49,6 +49,7 @@ pub fn apply(
             side.batch((after, upto, view), anchor, items, complete, now_ms)
         }
         ChildFrame::WalkBegin { head, anchor } => {
+            side.child.taken_in = false;
             side.child.low = Watermark::ZERO;
             side.child.high = head;
             side.child.walk = Some(Walk { next_key: Vec::new(), began: Some(head) });

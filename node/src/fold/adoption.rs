@@ -31,7 +31,12 @@ pub(super) fn accepted(
     let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
     child.connected_from = child.connected_from.or_else(|| Some(period::days(civil_date(at_ms))));
     match entry.mode() {
-        Mode::First => child.accept(incarnation, entry.first_epoch),
+        Mode::First => {
+            // One that this node regained: until it shows a complete mark.
+            let catching_up = child.catching_up;
+            child.accept(incarnation, entry.first_epoch);
+            child.catching_up = catching_up;
+        }
         Mode::KeepHistory => {
             keep(group, code)?;
             child.accept(incarnation, entry.first_epoch);
@@ -86,6 +91,7 @@ fn replace(
     }
     child.accept(incarnation, first_epoch);
     child.holding.digest = digest;
+    child.taken_in = true;
     child.want_walk();
     Ok(())
 }

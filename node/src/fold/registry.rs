@@ -31,6 +31,7 @@ pub(super) fn registered(group: &mut Group<'_>, at: Position, entry: &ChildRegis
         let unit = unit_entry(group, code, &child)?;
         group.publish_unit(code, v1::UnitEntry { retired: false, ..unit })?;
     }
+    child.catching_up |= entry.regained;
     if child.incarnation.is_none() {
         let parent = group.own.to_string();
         let unit = v1::UnitEntry { name: entry.name.clone(), parent, planned: true, ..v1::UnitEntry::default() };

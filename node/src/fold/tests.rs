@@ -177,7 +177,7 @@ fn a_zero_report_of_more_than_a_year_of_days_cannot_have_been_written() {
 
 fn registered(unit: &str) -> Event {
     let (code, name) = (unit.to_owned(), unit.to_owned());
-    Event::ChildRegistered(ChildRegistered { code, name, expected_from: 0 })
+    Event::ChildRegistered(ChildRegistered { code, name, expected_from: 0, regained: false })
 }
 
 fn stamp(unit: &str, on: i32, by_report: bool, on_time: bool) -> DayReceived {

@@ -19,6 +19,11 @@ impl<'a> Draft<'a> {
         Self { index, writes: Writes::new() }
     }
 
+    /// The index without what was written here.
+    pub const fn index(&self) -> &'a dyn Index {
+        self.index
+    }
+
     /// The value under a key, as written here or else in the index.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         match self.writes.get(key) {

@@ -17,7 +17,7 @@ use super::committer::{Committer, Group};
 use super::{Acceptance, Adoption, LedgerError};
 use crate::catalogue::ADOPTED;
 use crate::feed::child::{Child, Waiting};
-use crate::feed::exchange::ChildJob;
+use crate::feed::exchange::{ChildJob, FormerChild};
 use crate::feed::item::ItemValue;
 use crate::index::draft::Draft;
 use crate::index::keys::{self, Link};
@@ -63,9 +63,22 @@ impl Committer {
         if known.is_some_and(|child| same(&child) && child.retired_from.is_none()) {
             return Ok(true);
         }
-        let event = Event::ChildRegistered(ChildRegistered { code: code.to_string(), name, expected_from });
+        let event =
+            Event::ChildRegistered(ChildRegistered { code: code.to_string(), name, expected_from, regained: false });
         self.push(group, actor, event, None);
         Ok(false)
+    }
+
+    /// Plans the children that the node had in a former life and does not know any more.
+    pub(super) fn regain(&self, children: Vec<FormerChild>, group: &mut Group) -> Result<(), LedgerError> {
+        let draft = Draft::new(self.store.index());
+        for FormerChild { code, name, expected_from } in children {
+            if self.store.own.can_parent(code) && Child::read(&draft, code)?.is_none() {
+                let entry = ChildRegistered { code: code.to_string(), name, expected_from, regained: true };
+                self.push(group, "node".to_owned(), Event::ChildRegistered(entry), None);
+            }
+        }
+        Ok(())
     }
 
     /// Journals a child's first life. If it has one meanwhile, the writer answers the opening.

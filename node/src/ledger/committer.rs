@@ -180,6 +180,15 @@ impl Committer {
                 self.commit(std::mem::take(group)).await;
                 self.bar(code, false).await;
             }
+            Intent::TakenIn { children, done } => {
+                self.show_all(group).await;
+                if let Err(error) = self.regain(children, group) {
+                    tracing::error!(%error, "the children that the parent tells of could not be planned");
+                }
+                self.show_all(group).await;
+                // Behind the entries; the answer comes once both are in the index.
+                self.send(Job::TakenIn(done)).await;
+            }
             Intent::WentBack(anchor) => {
                 self.show_all(group).await;
                 if let Err(error) = self.went_back(anchor, group) {

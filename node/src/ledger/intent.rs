@@ -5,7 +5,7 @@ use wuji_proto::{DivisionCode, RecordId, stored};
 
 use super::answer::Reply;
 use super::{Acceptance, Adoption, LedgerError, Receipt, Submission};
-use crate::feed::exchange::Anchor;
+use crate::feed::exchange::{Anchor, FormerChild};
 
 /// What callers want written.
 pub enum Intent {
@@ -115,6 +115,13 @@ pub enum Intent {
         actor: String,
         /// Whether it was retired so before, and how many cells were journalled.
         reply: Reply<(bool, u64)>,
+    },
+    /// The node was taken in again by its parent, which tells of the children that it had.
+    TakenIn {
+        /// Its children.
+        children: Vec<FormerChild>,
+        /// Told when they are planned, and the feed is held back.
+        done: oneshot::Sender<()>,
     },
     /// The parent has seen an entry that the journal does not hold.
     WentBack(Anchor),

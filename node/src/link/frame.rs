@@ -1,11 +1,12 @@
 //! The wire's frames, checked once; and the forms in which they are sent.
 
 use wuji_proto::wire::digest_sum;
-use wuji_proto::{Digest, DivisionCode, ITEM_KEY_BYTES_MAX, Incarnation, Watermark, v1};
+use wuji_proto::{Digest, DivisionCode, ITEM_KEY_BYTES_MAX, Incarnation, Watermark, period, v1};
 
 use super::payload::Unpacker;
 use super::{HEARD_UNITS_MAX, OPENING_STARTS_MAX, PROTOCOL_VERSION};
-use crate::feed::exchange::{Anchor, ChildFrame, ChildOpening, ChildWelcome, FeedStart};
+use crate::feed::exchange::{Anchor, ChildFrame, ChildOpening, ChildWelcome, FeedStart, FormerChild};
+use crate::writer::held::FORMER_CHILDREN_MAX;
 
 /// The longest name, version or catalogue version in an opening, in bytes.
 const WORD_BYTES_MAX: usize = 256;
@@ -164,7 +165,26 @@ pub fn welcome(welcome: v1::Welcome) -> Result<ChildWelcome, Malformed> {
         high: held(welcome.high),
         walk: walk.transpose()?,
         anchor: welcome.anchor.map(|held| anchor(Some(held))).transpose()?,
+        taken_in: welcome.taken_in.map(|taken_in| former_children(taken_in.children)).transpose()?,
     })
+}
+
+fn former_children(children: Vec<v1::FormerChild>) -> Result<Vec<FormerChild>, Malformed> {
+    if children.len() > FORMER_CHILDREN_MAX {
+        return Err(Malformed::Form("list of former children"));
+    }
+    let child = |child: v1::FormerChild| {
+        let date = period::date(child.expected_from);
+        period::check_date(date).map_err(|_| Malformed::Form("date of a former child"))?;
+        let code = child.code.parse().map_err(|_| Malformed::Form("division code"))?;
+        Ok(FormerChild { code, name: word(child.name, "name")?, expected_from: period::days(date) })
+    };
+    children.into_iter().map(child).collect()
+}
+
+fn former(child: FormerChild) -> v1::FormerChild {
+    let FormerChild { code, name, expected_from } = child;
+    v1::FormerChild { code: code.to_string(), name, expected_from }
 }
 
 /// What the parent holds, as it is sent.
@@ -175,6 +195,7 @@ pub fn welcome_ack(welcome: ChildWelcome, window: u32, clock_ms: i64, version: &
         high: Some(welcome.high.into()),
         walk,
         anchor: welcome.anchor.map(anchor_mark),
+        taken_in: welcome.taken_in.map(|children| v1::TakenIn { children: children.into_iter().map(former).collect() }),
         window,
         clock_ms,
         version: version.to_owned(),

@@ -4,6 +4,7 @@ mod cursor;
 mod session;
 mod status;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use wuji_proto::DivisionCode;
 use crate::access::Dial;
 use crate::config::LinkConfig;
 use crate::env::Entropy;
-use crate::feed::exchange::{Anchor, FeedSource};
+use crate::feed::exchange::{Anchor, FeedSource, FormerChild};
 use crate::pull::Answerer;
 use crate::retry::Retry;
 use crate::telemetry::Metrics;
@@ -27,6 +28,9 @@ const STEADY_SESSION: Duration = Duration::from_secs(5);
 /// Supplies the units below with the time of their last complete mark (seconds since 1970)
 /// and their state, as in [`ChildFrame::Heard`](crate::feed::exchange::ChildFrame::Heard).
 pub type HeardUnits = Box<dyn Fn() -> Vec<(DivisionCode, u32, u32)> + Send + Sync>;
+
+/// Has the children known that the parent tells of; nothing is pushed before they have sent again.
+pub type TakenIn = Box<dyn Fn(Vec<FormerChild>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// What the pushing end is made of.
 pub struct PushParts {
@@ -52,6 +56,8 @@ pub struct PushParts {
     pub heard: HeardUnits,
     /// Told of an entry that the parent has seen and the journal does not hold.
     pub went_back: Box<dyn Fn(Anchor) + Send + Sync>,
+    /// Told which children the node had before its present life, before anything is pushed of it.
+    pub taken_in: TakenIn,
 }
 
 /// The child's end of a link.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use wuji_proto::{DivisionCode, Incarnation, Watermark};
 
-use super::held::{first_epoch, held_reason, restored_point, store_starts, tell};
+use super::held::{first_epoch, former_children, held_reason, restored_point, store_starts, tell};
 use super::stamps::Stamps;
 use super::{Wish, Wishes};
 use crate::catalogue::Reporting;
@@ -276,6 +276,9 @@ impl Children {
                         high: child.high,
                         walk: child.walk.map(|walk| (walk.next_key, walk.began)),
                         anchor: child.anchor,
+                        taken_in: (child.taken_in && code.tier().has_children())
+                            .then(|| former_children(group, code))
+                            .transpose()?,
                     })
                 }
             },

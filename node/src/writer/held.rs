@@ -1,14 +1,39 @@
 //! A child that comes with another journal than the accepted one: what is known of both, and
 //! what the child tells.
 
-use wuji_proto::{DivisionCode, Incarnation, stored};
+use wuji_proto::{CellKey, DivisionCode, Incarnation, ItemKey, period, stored};
 
+use crate::catalogue::EXPECTED;
 use crate::feed::child::{Child, Waiting};
-use crate::feed::exchange::{ChildOpening, FeedStart};
+use crate::feed::exchange::{ChildOpening, FeedStart, FormerChild};
 use crate::feed::group::Group;
-use crate::feed::item::FeedItem;
-use crate::index::values::HeldItem;
+use crate::feed::item::{FeedItem, ItemValue};
+use crate::index::values::{HeldItem, OwnItem};
 use crate::index::{IndexError, keys};
+use crate::statistics::directory::Directory;
+
+/// Children that a child is told of at most.
+pub const FORMER_CHILDREN_MAX: usize = 4_096;
+
+/// The children that a child had, as it told; those that have ended are left out.
+pub fn former_children(group: &Group<'_>, code: DivisionCode) -> Result<Vec<FormerChild>, IndexError> {
+    let directory = Directory::read(group.draft.index())?;
+    let mut children = Vec::new();
+    for child in directory.children(code).iter().take(FORMER_CHILDREN_MAX) {
+        let Some(entry) = directory.get(*child).filter(|entry| !entry.retired) else { continue };
+        let prefix = keys::item(&CellKey::measure_prefix(*child, EXPECTED));
+        let mut expected_from = None;
+        for (key, value) in group.draft.range(&prefix, keys::after(&prefix).as_deref())? {
+            let Some(Ok(ItemKey::Cell(cell))) = keys::parse_item(&key).map(ItemKey::from_bytes) else { continue };
+            if expected_from.is_none() && matches!(OwnItem::from_bytes(&value)?.value, ItemValue::Amount(1..)) {
+                expected_from = Some(period::days(cell.period.first_day()));
+            }
+        }
+        let Some(expected_from) = expected_from else { continue };
+        children.push(FormerChild { code: *child, name: entry.name.clone(), expected_from });
+    }
+    Ok(children)
+}
 
 /// Why a child is held, and what to do.
 pub fn held_reason(own: DivisionCode, code: DivisionCode, known: Incarnation, waiting: &Waiting) -> String {

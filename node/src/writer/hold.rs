@@ -14,24 +14,35 @@ use crate::mistake::{Mistake, made};
 pub struct Hold {
     until: Option<Instant>,
     rebuilt: bool,
+    taken_in: bool,
 }
 
 impl Hold {
     /// Begins now.
     pub fn new(time: Duration, rebuilt: bool) -> Self {
-        Self { until: Instant::now().checked_add(time), rebuilt }
+        Self { until: Instant::now().checked_add(time), rebuilt, taken_in: false }
+    }
+
+    /// The node was taken in again with another life than its parent knew: as after a rebuild, it
+    /// may lack what any child had sent.
+    pub const fn without_limit(&mut self) {
+        self.taken_in = true;
     }
 
     /// Why the feed is held back; `None`: it is not.
     pub fn reason(&self, children: &Children) -> Option<String> {
         let waiting = children.catching_up();
-        let over = !self.rebuilt && self.until.is_none_or(|until| Instant::now() >= until);
+        let over = !(self.rebuilt || self.taken_in) && self.until.is_none_or(|until| Instant::now() >= until);
         if waiting.is_empty() || over || made(Mistake::PublishEarly) {
             return None;
         }
         let names: Vec<String> = waiting.iter().take(5).map(ToString::to_string).collect();
         let more = if waiting.len() > names.len() { " and more" } else { "" };
-        let why = if self.rebuilt { "the index was rebuilt" } else { "the node did not stop cleanly" };
+        let why = match (self.taken_in, self.rebuilt) {
+            (true, _) => "the node was taken in again",
+            (false, true) => "the index was rebuilt",
+            (false, false) => "the node did not stop cleanly",
+        };
         Some(format!("{why}: waiting for complete marks of {}{more}", names.join(", ")))
     }
 }

@@ -137,6 +137,31 @@ fn a_restored_township_names_its_own_loss_as_unknown_and_takes_its_workrooms_in_
 }
 
 #[test]
+fn a_township_that_comes_back_empty_is_told_of_its_workrooms_and_waits_for_them() {
+    support::block_on(async {
+        let mut federation = Federation::start().await;
+        federation.act(Act::Submit { leaf: 0, seed: 1 }).await;
+        federation.act(Act::Submit { leaf: 1, seed: 2 }).await;
+        federation.settle().await;
+        federation.silence(4);
+        federation.replace_machine(1).await;
+        federation.settle().await;
+        assert!(federation.held(3).is_some_and(|why| why.contains("not planned")), "{:?}", federation.held(3));
+        federation.take_back(1).await.unwrap();
+        federation.act(Act::Cut { node: 1 }).await;
+        federation.act(Act::Cut { node: 3 }).await;
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (1, 2), "the other workroom has not sent again");
+        let held = federation.state(1).store.view().state.holding.clone().unwrap();
+        assert!(held.contains("taken in again") && held.contains("371122101202"), "{held}");
+        federation.unsilence(4);
+        federation.settle().await;
+        assert_eq!((federation.total_of(1), federation.total()), (2, 2));
+        assert!(federation.settle_child(1).await.is_err(), "an empty journal lost nothing that it shares");
+    });
+}
+
+#[test]
 fn what_an_index_lost_in_a_crash_is_kept_from_the_journal_when_history_is_kept() {
     support::block_on(async {
         let mut federation = Federation::start().await;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wuji_node::feed::exchange::{
-    Admission, Anchor, ChildFrame, ChildJob, ChildOpening, FeedSource, FrameOutcome, Refusal,
+    Admission, Anchor, ChildFrame, ChildJob, ChildOpening, FeedSource, FormerChild, FrameOutcome, Refusal,
 };
 use wuji_proto::{Incarnation, Watermark};
 
@@ -30,6 +30,8 @@ pub struct Driver {
     pub held: Option<String>,
     /// What the parent has seen and the journal does not hold.
     pub went_back: Option<Anchor>,
+    /// The children that the node had, to be made known before anything is sent.
+    pub taken_in: Option<Vec<FormerChild>>,
     /// Complete marks shown, and whether anything was sent behind the last one.
     pub marks: usize,
     pub behind: bool,
@@ -72,7 +74,7 @@ impl Driver {
 
     async fn step(&mut self, feed: &dyn FeedSource, jobs: &mpsc::Sender<ChildJob>) -> bool {
         let Some(stream) = self.stream else { return self.open(feed, jobs).await };
-        if feed.holding().is_some() {
+        if feed.holding().is_some() || self.taken_in.is_some() {
             return false;
         }
         if self.walk.is_none()
@@ -117,6 +119,7 @@ impl Driver {
             self.held = Some("the journal went back".to_owned());
             return false;
         }
+        self.taken_in = welcome.taken_in;
         let high_known = feed.knows(welcome.high);
         (self.cursor, self.walk) = match welcome.walk {
             Some((next, Some(began))) if feed.knows(began) && high_known => (began, Some(Step::From(next, began))),

@@ -351,7 +351,11 @@ impl Federation {
         let jobs = self.state(parent).child_jobs();
         let feed = self.state(node).feed();
         self.state(node).ledgers.settled().await;
-        let carried = self.units[node].driver.run(feed.as_ref(), &jobs, frames).await;
+        let mut carried = self.units[node].driver.run(feed.as_ref(), &jobs, frames).await;
+        if let Some(children) = self.units[node].driver.taken_in.take() {
+            self.state(node).ledgers.taken_in(children).await;
+            carried += self.units[node].driver.run(feed.as_ref(), &jobs, frames).await;
+        }
         if let Some(anchor) = self.units[node].driver.went_back {
             self.state(node).ledgers.went_back(anchor);
         }

@@ -30,7 +30,7 @@ use crate::retry::Retry;
 const WELCOME_MAX: Duration = Duration::from_mins(1);
 
 /// The largest answer, in bytes.
-const ACK_BYTES_MAX: usize = 16 << 10;
+const ACK_BYTES_MAX: usize = 1 << 20;
 
 /// Cells in a part of what is told of the past: within a payload's limit, whatever their keys.
 const TOLD_PART_ITEMS: usize = 2_048;
@@ -89,7 +89,7 @@ impl<'a> Session<'a> {
             Some(Ack::Recount(recount)) => return Err(tell(parts, &frames, acks, recount.upto).await),
             _ => return Err(End::Lost("the parent did not begin with a welcome".to_owned())),
         };
-        let cursor = welcomed_at(parts, status, welcome)?;
+        let cursor = welcomed_at(parts, status, welcome).await?;
         status.connected_by(channel.clone());
         let answering = answerer.map(|answerer| answer(parts, answerer, channel)).unwrap_or_default();
         Ok(Self {
@@ -272,13 +272,17 @@ fn opening(parts: &PushParts) -> v1::FeedFrame {
 }
 
 /// Takes the welcome, unless it proves that this node's journal went back in time.
-fn welcomed_at(parts: &PushParts, status: &PushStatus, welcome: v1::Welcome) -> Result<Cursor, End> {
+async fn welcomed_at(parts: &PushParts, status: &PushStatus, welcome: v1::Welcome) -> Result<Cursor, End> {
     let source = &parts.source;
     let (parent_ms, window) = (welcome.clock_ms, welcome.window.min(parts.config.window_frames));
     let now_ms = source.now_ms();
-    let held = frame::welcome(welcome).map_err(|error| End::Lost(format!("the parent's welcome: {error}")))?;
+    let mut held = frame::welcome(welcome).map_err(|error| End::Lost(format!("the parent's welcome: {error}")))?;
     source.observe_parent_time(parent_ms);
     refuse_rollback(parts, &held)?;
+    if let Some(children) = held.taken_in.take() {
+        tracing::info!(parent = %parts.parent, children = children.len(), "taken in again: the children send first");
+        (parts.taken_in)(children).await;
+    }
     status.welcomed(held.low, parent_ms.saturating_sub(now_ms), now_ms);
     parts.metrics.parent_connected.set(1);
     tracing::info!(parent = %parts.parent, low = %held.low.at, "welcomed by the parent");

@@ -125,6 +125,7 @@ impl World {
             version: "0.1.0".to_owned(),
             catalogue_version: "1".to_owned(),
             went_back: Box::new(|_| ()),
+            taken_in: Box::new(|_| Box::pin(async {})),
             heard: Box::new(move || {
                 heard.iter().map(|(code, at, state)| (code.parse().unwrap(), *at, *state)).collect()
             }),

@@ -111,7 +111,7 @@ impl FakeWriter {
                     || {
                         held.stream = stream;
                         let Held { low, high, walk, anchor, .. } = held.clone();
-                        Admission::Welcome(ChildWelcome { low, high, walk, anchor })
+                        Admission::Welcome(ChildWelcome { low, high, walk, anchor, taken_in: None })
                     },
                     Admission::Refused,
                 );

@@ -102,6 +102,7 @@ impl TestNode {
                 catalogue_version: "1".to_owned(),
                 heard: Box::new(Vec::new),
                 went_back: Box::new(|_| ()),
+                taken_in: Box::new(|_| Box::pin(async {})),
             })
         });
         let parent = link.as_ref().map(PushLink::status);
