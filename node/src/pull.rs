@@ -15,8 +15,8 @@ mod answering;
 mod answers;
 pub mod barrier;
 mod desk;
-#[cfg(test)]
-pub(crate) mod double;
+#[cfg(any(test, feature = "simulation"))]
+pub mod double;
 mod line;
 mod lines;
 mod local;

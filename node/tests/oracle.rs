@@ -18,6 +18,8 @@
 mod clock;
 #[path = "oracle/compare.rs"]
 mod compare;
+#[path = "oracle/confirmed.rs"]
+mod confirmed;
 #[path = "oracle/coverage.rs"]
 mod coverage;
 #[path = "oracle/database.rs"]
@@ -31,6 +33,8 @@ mod expected;
 mod federation;
 #[path = "oracle/flight.rs"]
 mod flight;
+#[path = "oracle/lines.rs"]
+mod lines;
 #[path = "oracle/question.rs"]
 mod question;
 #[path = "oracle/random.rs"]
@@ -39,6 +43,8 @@ mod random;
 mod rank;
 #[path = "oracle/records.rs"]
 mod records;
+#[path = "oracle/relay.rs"]
+mod relay;
 #[path = "oracle/reports.rs"]
 mod reports;
 #[path = "oracle/standard.rs"]
@@ -53,6 +59,7 @@ mod tree;
 mod wrong;
 
 use compare::Answered;
+use confirmed::{Asked, Mistake};
 use expected::expected;
 use federation::Federation;
 use question::Question;
@@ -62,6 +69,8 @@ use random::Random;
 const TREES: u64 = 10;
 /// What is asked of one tree each time that it is at rest.
 const QUESTIONS: usize = 100;
+/// What is asked of others.
+const RELAYED: usize = 40;
 /// Stretches of writing and some replication before it is.
 const STRETCHES: usize = 6;
 /// What is asked after each.
@@ -93,6 +102,10 @@ struct Tally {
     in_flight: usize,
     /// Of these, tables of places.
     places: usize,
+    relayed: usize,
+    confirmed: usize,
+    /// Of these, those that had to wait for something.
+    newer: usize,
     differences: Vec<String>,
 }
 
@@ -134,6 +147,33 @@ fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Resul
     Ok(())
 }
 
+/// Asks any node what others may have to answer.
+async fn ask_below(federation: &Federation, random: &mut Random, tally: &mut Tally) {
+    let (node, question) = any_question(federation, random);
+    let (question, by_asking) = (relay::question(random, federation, question), random.percent(30));
+    let told = relay::ask(federation, node, &question, by_asking, &mut |_| ()).await;
+    let own = &federation.places[node].code;
+    match told {
+        Ok(relayed) => tally.relayed += usize::from(relayed),
+        Err(difference) => tally.differences.push(format!("{own} asks for {question:?} ({by_asking}): {difference}")),
+    }
+}
+
+/// Asks any node for what everybody has acknowledged.
+async fn ask_all(federation: &mut Federation, random: &mut Random, tally: &mut Tally) {
+    federation.write(random, 3).await;
+    let (node, question) = any_question(federation, random);
+    let question = confirmed::question(random, question);
+    let own = federation.places[node].code.clone();
+    match confirmed::ask(federation, node, &question, Mistake::None).await {
+        Ok(asked) => {
+            tally.confirmed += usize::from(asked != Asked::Unknown);
+            tally.newer += usize::from(asked == Asked::Newer);
+        }
+        Err(difference) => tally.differences.push(format!("{own} has {question:?} confirmed: {difference}")),
+    }
+}
+
 fn ask_some(federation: &Federation, random: &mut Random, tally: &mut Tally, questions: usize) {
     for _ in 0..questions {
         let difference = ask(federation, random, tally).err();
@@ -153,9 +193,13 @@ async fn one_tree(seed: u64, tally: &mut Tally) {
             let before = tally.exact;
             ask_some(&federation, &mut random, tally, QUESTIONS_IN_FLIGHT);
             tally.in_flight += tally.exact - before;
+            ask_all(&mut federation, &mut random, tally).await;
         }
         federation.settle(&mut random).await;
         ask_some(&federation, &mut random, tally, QUESTIONS);
+        for _ in 0..RELAYED {
+            ask_below(&federation, &mut random, tally).await;
+        }
         for _ in 0..REPORTS {
             federation.issue(&mut random).await;
         }
@@ -176,10 +220,12 @@ fn every_answer_is_what_plain_sql_says() {
     for seed in seeds.clone() {
         block_on(one_tree(seed, &mut tally));
     }
-    let Tally { exact, plausible, refused, in_flight, places, differences } = tally;
+    let Tally { exact, plausible, refused, in_flight, places, relayed, confirmed, newer, differences } = tally;
     println!(
         "{exact} answers are what plain SQL says, {in_flight} of them while replication was running; {refused} are refused"
     );
+    println!("{relayed} answers were put together by several nodes, or by another one");
+    println!("{confirmed} answers have what everybody acknowledged, {newer} of them what had not come before");
     println!("{places} times several units were placed as they must be");
     println!("{plausible} figures of nodes that lacked something are possible");
     let first: Vec<&String> = differences.iter().take(SHOWN_MAX).collect();

@@ -1,4 +1,5 @@
-//! Lines to children without a wire, for tests of what asks and what answers.
+//! Lines to children without a wire, for tests and simulations of what asks and what answers.
+#![allow(clippy::unwrap_used, reason = "a double fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +18,16 @@ use super::{Answerer, Ask, Below, CREDIT_PARTS_MAX, PartSender, Parts};
 
 /// Children whose answerers are asked directly, with the credit and the cancelling of a line.
 #[derive(Default)]
-pub(crate) struct LocalBelow {
+pub struct LocalBelow {
     children: Mutex<BTreeMap<DivisionCode, Arc<dyn Answerer>>>,
     asked: Mutex<Vec<(DivisionCode, Ask, Duration)>>,
 }
 
 /// Answers with what a test says.
-pub(crate) struct Scripted<F>(pub F);
+pub struct Scripted<F>(
+    /// What it answers to what is asked.
+    pub F,
+);
 
 #[tonic::async_trait]
 impl<F> Answerer for Scripted<F>
@@ -39,7 +43,7 @@ where
 }
 
 /// Never answers.
-pub(crate) struct Silent;
+pub struct Silent;
 
 #[tonic::async_trait]
 impl Answerer for Silent {
@@ -49,16 +53,18 @@ impl Answerer for Silent {
 }
 
 impl LocalBelow {
-    pub(crate) fn connect(&self, code: &str, answerer: Arc<dyn Answerer>) {
+    /// A child can be asked from now on.
+    pub fn connect(&self, code: &str, answerer: Arc<dyn Answerer>) {
         self.children.lock().insert(code.parse().unwrap(), answerer);
     }
 
-    pub(crate) fn disconnect(&self, code: &str) {
+    /// A child can be asked no more.
+    pub fn disconnect(&self, code: &str) {
         self.children.lock().remove(&code.parse().unwrap());
     }
 
     /// What was asked, in order.
-    pub(crate) fn asked(&self) -> Vec<(DivisionCode, Ask, Duration)> {
+    pub fn asked(&self) -> Vec<(DivisionCode, Ask, Duration)> {
         self.asked.lock().clone()
     }
 }
@@ -94,7 +100,7 @@ impl Call for Running {
 }
 
 /// Lets an answerer answer in a task of its own.
-pub(crate) fn ask_directly(answerer: Arc<dyn Answerer>, ask: Ask, within: Duration) -> Parts {
+pub fn ask_directly(answerer: Arc<dyn Answerer>, ask: Ask, within: Duration) -> Parts {
     let (replies, mut sent) = mpsc::channel::<v1::PullReply>(1);
     let (arrived, arriving) = mpsc::channel(CREDIT_PARTS_MAX as usize + 1);
     let out = PartSender::new(1, replies);
@@ -125,15 +131,11 @@ pub(crate) fn ask_directly(answerer: Arc<dyn Answerer>, ask: Ask, within: Durati
     Parts::new(arriving, within, Some(Box::new(Running { out, task: task.abort_handle() })))
 }
 
-/// Lets every task of the test's one thread go as far as it can.
-async fn all_steps() {
-    for _ in 0..10_000 {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// Sends as many parts as it can, and counts them.
-pub(crate) struct Endless(pub Arc<AtomicU32>);
+pub struct Endless(
+    /// How many it has sent.
+    pub Arc<AtomicU32>,
+);
 
 #[tonic::async_trait]
 impl Answerer for Endless {
@@ -145,43 +147,5 @@ impl Answerer for Endless {
     }
 }
 
-#[tokio::test]
-async fn an_answer_goes_no_further_than_its_reader_gives_credit() {
-    let (below, sent) = (LocalBelow::default(), Arc::new(AtomicU32::new(0)));
-    below.connect("371122", Arc::new(Endless(Arc::clone(&sent))));
-    let question = || Ask::Query(v1::QueryRequest::default());
-    let mut parts = below.ask("371122".parse().unwrap(), question(), Duration::from_mins(1));
-    all_steps().await;
-    assert_eq!(sent.load(Ordering::Relaxed), CREDIT_PARTS_MAX);
-    for _ in 0..10 {
-        parts.next().await.unwrap().unwrap();
-    }
-    all_steps().await;
-    assert_eq!(sent.load(Ordering::Relaxed), CREDIT_PARTS_MAX + 10);
-
-    below.disconnect("371122");
-    let refused = below.ask("371122".parse().unwrap(), question(), Duration::from_mins(1));
-    assert_eq!(refused.only().await.unwrap_err().code(), tonic::Code::Unavailable);
-    assert_eq!(below.asked().len(), 2);
-}
-
-#[tokio::test]
-async fn a_child_that_does_not_answer_costs_the_deadline_and_no_more() {
-    let below = LocalBelow::default();
-    below.connect("371122", Arc::new(Silent));
-    let asked =
-        below.ask("371122".parse().unwrap(), Ask::Barrier(v1::BarrierRequest::default()), Duration::from_millis(50));
-    assert_eq!(asked.only().await.unwrap_err().code(), tonic::Code::DeadlineExceeded);
-}
-
-#[tokio::test]
-async fn what_a_script_says_arrives_with_its_failure() {
-    let below = LocalBelow::default();
-    let script = |_| vec![Ok(Part::Query(v1::QueryReply::default())), Err(Status::not_found("no such unit"))];
-    below.connect("371122", Arc::new(Scripted(script)));
-    let question = Ask::Query(v1::QueryRequest::default());
-    let mut parts = below.ask("371122".parse().unwrap(), question, Duration::from_mins(1));
-    assert!(parts.next().await.unwrap().is_ok());
-    assert_eq!(parts.next().await.unwrap().unwrap_err().message(), "no such unit");
-    assert!(parts.next().await.is_none());
-}
+#[cfg(test)]
+mod tests;

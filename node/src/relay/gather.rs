@@ -142,12 +142,15 @@ impl Relay {
         let (question, tier, own) = (gathering.question.clone(), gathering.asked.asker, self.here.own());
         let mut held = HeldRows::new();
         if gathering.is_stored {
-            let by = std::iter::once("unit").chain(fields(gathering.asked.question)).map(str::to_owned).collect();
+            let units = Some("unit").filter(|_| gathering.rows != Rows::Whole);
+            let by = units.into_iter().chain(fields(gathering.asked.question)).map(str::to_owned).collect();
             let question = v1::QueryRequest { by, order_by: String::new(), limit: 0, ..question };
             let answer = self.blocking(move |here| here.answer(&question)).await??;
             let is_wanted = |unit| unit == own || gathering.subs.iter().any(|sub| sub.child == unit && sub.is_held);
             for row in answer.rows() {
-                if let Some(unit) = row.unit.parse().ok().filter(|unit| is_wanted(*unit)) {
+                // Undivided rows have no unit.
+                let unit = row.unit.parse().unwrap_or(own);
+                if is_wanted(unit) {
                     held.entry(unit).or_default().push(row);
                 }
             }

@@ -42,8 +42,8 @@ impl Relay {
         let (totals, unreached) = (gathering.sums.nothing(), Unreached::default());
         let mut strung = Strung { gathering: &gathering, out, totals, unreached };
         out.put(Part::Head(gathering.head())).await?;
-        let mut held = self.held(&gathering).await?;
-        strung.rows(held.remove(&self.here.own()).unwrap_or_default()).await?;
+        let mut here = self.held(&gathering).await?;
+        strung.rows(here.remove(&self.here.own()).unwrap_or_default()).await?;
         let mut waiting = gathering.subs.iter().enumerate();
         let (mut asking, mut begun) = (JoinSet::<Begun>::new(), BTreeMap::new());
         let mut wanted = 0;
@@ -75,7 +75,7 @@ impl Relay {
             let Some(sub) = gathering.subs.get(at) else { continue };
             match answer {
                 Some((parts, head)) => strung.child(sub, parts, head).await?,
-                None => strung.rows(held.remove(&sub.child).unwrap_or_default()).await?,
+                None => strung.rows(here.remove(&sub.child).unwrap_or_default()).await?,
             }
         }
         let rest = gathering.sums.nothing();

@@ -13,6 +13,7 @@ use super::question::Question;
 /// An answer, its rows taken.
 #[derive(Clone, Debug)]
 pub struct Answered {
+    pub relayed: bool,
     pub rows: Vec<v1::QueryRow>,
     pub end: v1::QueryEnd,
 }
@@ -33,7 +34,8 @@ pub fn compare(
     }
 }
 
-fn whole(question: &Question, answer: &Answered, expected: &Expected) -> Result<(), String> {
+/// Compares an answer that is given.
+pub fn whole(question: &Question, answer: &Answered, expected: &Expected) -> Result<(), String> {
     let (order, shown) = rows(question, answer, expected)?;
     let tables = question.compare.iter().map(|shift| shift.name()).chain([""]);
     let all = tables.flat_map(|shift| expected.tables[shift].keys()).chain(&expected.certain);
@@ -48,9 +50,11 @@ fn whole(question: &Question, answer: &Answered, expected: &Expected) -> Result<
     for (shift, comparison) in question.compare.iter().zip(&answer.end.comparisons) {
         same("totals compared", &figures(&comparison.figures), &expected.total(shift.name(), &order))?;
     }
-    same("in transit", &figures(&answer.end.in_transit), &expected.zeros)?;
+    same("in transit", &figures(&answer.end.in_transit), &expected.in_transit)?;
     let told = answer.end.coverage.clone().unwrap_or_default();
     expected.coverage.compare(&told, question.named)?;
+    let unreached: BTreeSet<String> = told.unreached.iter().map(|unit| unit.code.clone()).collect();
+    same("unreached", &unreached, &expected.unreached)?;
     super::reports::compare(&answer.end.adjustments, &expected.adjusted)
 }
 
@@ -152,7 +156,7 @@ fn in_order(question: &Question, expected: &Expected, order: &[Line], hidden: &B
         let by_value = value(a).zip(value(b)).map(|(a, b)| by_value(a, b, question.descending));
         by_value.unwrap_or(Ordering::Equal).then_with(|| code(a).cmp(&code(b)))
     };
-    let sorted = order.is_sorted_by(|a, b| compare(a, b).is_lt());
+    let sorted = expected.strung || order.is_sorted_by(|a, b| compare(a, b).is_lt());
     let last = order.last().filter(|_| question.limit > 0);
     let before =
         last.and_then(|last| hidden.iter().find(|line| certain(expected, line) && compare(line, last).is_lt()));

@@ -2,7 +2,7 @@
 //! and plain SQL that answers questions over them. Nothing here is the product's.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -160,6 +160,13 @@ impl Oracle {
         let under = "WITH RECURSIVE under (code) AS (
             SELECT ?1 UNION SELECT known.code FROM under JOIN known ON parent = under.code) SELECT code FROM under";
         self.codes(under, scope)
+    }
+
+    /// The same, whether or not the one who asks knows them.
+    pub fn all_below(&self, scope: &str) -> BTreeSet<String> {
+        let under = "WITH RECURSIVE under (code) AS (
+            SELECT ?1 UNION SELECT unit.code FROM under JOIN unit ON parent = under.code) SELECT code FROM under";
+        self.codes(under, scope).into_iter().collect()
     }
 
     /// The lines that rows are of: each with the units that it sums up.

@@ -33,6 +33,12 @@ pub struct Expected {
     pub coverage: Coverage,
     /// Figures of issued reports that are no longer so.
     pub adjusted: Vec<Adjusted>,
+    /// What the scope's own total has beside the rows.
+    pub in_transit: Vec<Figure>,
+    /// Units that could not be asked.
+    pub unreached: BTreeSet<String>,
+    /// Rows come as branches answer, and not in the order of codes.
+    pub strung: bool,
     /// Of whole units: who was expected and has reported in each period.
     pub reporting: BTreeMap<(String, usize), Counts>,
     /// The same in what the periods are compared with first.
@@ -85,6 +91,15 @@ pub fn not_held<'u>(
 /// What the records say. `relayed`: rows are of the nodes that hold them finely enough, and each
 /// is named by the node above its unit.
 pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> Expected {
+    told(oracle, question, own, relayed, &BTreeSet::new())
+}
+
+/// The same of a relayed question, where some units say nothing.
+pub fn said_without(oracle: &Oracle, question: &Question, own: &str, silent: &BTreeSet<String>) -> Expected {
+    told(oracle, question, own, true, silent)
+}
+
+fn told(oracle: &Oracle, question: &Question, own: &str, relayed: bool, silent: &BTreeSet<String>) -> Expected {
     let periods = oracle.periods(question);
     let needs_days = needs_days(oracle, question);
     let (shown, between) = units(oracle, question);
@@ -94,6 +109,10 @@ pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> E
     if relayed {
         oracle.told_above(&question.scope, own);
     }
+    for unit in silent {
+        oracle.run("DELETE FROM line WHERE unit = ?", [unit]);
+    }
+    let shown: Vec<String> = shown.into_iter().filter(|unit| !silent.contains(unit)).collect();
     let labels = [Shift::None, Shift::YearAgo, Shift::Previous].map(|shift| {
         let labels = oracle.codes("SELECT label FROM period WHERE shift = ?1 ORDER BY n", shift.name());
         (shift.name(), labels)
@@ -103,6 +122,9 @@ pub fn said(oracle: &Oracle, question: &Question, own: &str, relayed: bool) -> E
         labels: labels.into(),
         tables: tables(oracle, question, periods),
         certain: shown.iter().filter(|_| question.fields.is_empty()).map(|unit| (unit.clone(), Vec::new())).collect(),
+        in_transit: zeros(oracle, question),
+        unreached: BTreeSet::new(),
+        strung: false,
         zeros: zeros(oracle, question),
         reporting: super::coverage::counts(oracle, own, needs_days, ""),
         former: question
@@ -140,7 +162,7 @@ pub fn units(oracle: &Oracle, question: &Question) -> (Vec<String>, Vec<String>)
     }
 }
 
-fn needs_days(oracle: &Oracle, question: &Question) -> bool {
+pub fn needs_days(oracle: &Oracle, question: &Question) -> bool {
     let uneven = "SELECT label FROM period WHERE shift = ?1
         AND (first <> date(first, 'start of month') OR date(last, '+1 day') <> date(last, '+1 day', 'start of month'))";
     let shifts = question.compare.iter().chain([&Shift::None]);

@@ -9,6 +9,7 @@ use jiff::ToSpan;
 use wuji_node::config::IndexKind;
 use wuji_node::env::{Clock, Env, Workers};
 use wuji_node::feed::exchange::FeedSource;
+use wuji_node::relay::RelayError;
 use wuji_node::report::Reports;
 use wuji_node::state::{NodeState, StateOptions};
 use wuji_node::statistics::answer::{Asked, QueryError, answer};
@@ -23,11 +24,11 @@ use super::clock::SetClock;
 use super::compare::Answered;
 use super::database::{Oracle, Seen};
 use super::driver::Driver;
+use super::lines::Lines;
 use super::random::Random;
 use super::records::{day, record, submitted};
 use super::reports::{self, Issued};
 use super::standard::catalogues;
-use super::standings::Links;
 use super::times::Span;
 use super::tree::{Place, tree};
 
@@ -59,7 +60,7 @@ struct Node {
     seen: BTreeMap<usize, Seen>,
     /// When each child last showed a complete mark, milliseconds since 1970.
     complete: BTreeMap<String, i64>,
-    links: Links,
+    lines: Lines,
 }
 
 struct Written {
@@ -80,6 +81,10 @@ pub struct Federation {
     clock: Arc<SetClock>,
     /// Nothing is on its way, and the links' standings are told.
     rests: bool,
+    /// Not all have the same catalogue.
+    pub mixed: bool,
+    /// Nodes state what days they have received.
+    states: bool,
     pub issued: Vec<Issued>,
 }
 
@@ -106,8 +111,9 @@ impl Federation {
             let env = Env { workers: Workers::Tasks, clock: Arc::clone(&clock) as _, ..Env::production() };
             let catalogue = &catalogues[usize::from(random.percent(others))];
             let state = NodeState::open(&env, &options, Arc::clone(catalogue), &Metrics::new()).unwrap();
+            let lines = Lines::new(&env, &state, options.parent);
             let (seen, complete) = (BTreeMap::new(), BTreeMap::new());
-            Node { state, driver: Driver::default(), stamped: 0, seen, complete, links: Links::default() }
+            Node { state, driver: Driver::default(), stamped: 0, seen, complete, lines }
         };
         let connected = places.iter().enumerate().filter(|(_, place)| place.connects);
         let nodes = connected.map(|(at, place)| (at, open(place))).collect();
@@ -120,12 +126,15 @@ impl Federation {
             serial: 0,
             clock,
             rests: false,
+            states: true,
+            mixed: others > 0,
             issued: Vec::new(),
             places,
         };
         for at in 0..federation.places.len() {
             federation.plan(at).await;
         }
+        federation.connect();
         federation
     }
 
@@ -292,8 +301,13 @@ impl Federation {
                 held.seen.insert(*unit, *seen);
             }
         }
+        if let (Some(upward), Some(applied)) = (&child.lines.upward, child.driver.cursor()) {
+            upward.told(applied);
+        }
         self.nodes.insert(at, child);
-        self.stamp(parent).await;
+        if self.states {
+            self.stamp(parent).await;
+        }
         carried
     }
 
@@ -357,16 +371,79 @@ impl Federation {
             let (children, others): (Vec<&Place>, Vec<&Place>) = self.places.iter().partition(|place| above(place));
             let [children, deeper] =
                 [children, others].map(|units| units.iter().map(|unit| unit.code.clone()).collect::<Vec<_>>());
-            node.links = Links::random(random, &children, &deeper, now, now.unsigned_abs());
+            node.lines.links.tell(random, &children, &deeper, now);
         }
+        self.connect();
+    }
+
+    /// Lines are open where links are.
+    fn connect(&self) {
+        for (at, node) in &self.nodes {
+            if let Some(parent) = self.places[*at].parent {
+                self.nodes[&parent].lines.connect(&node.lines, self.is_open(parent, *at));
+            }
+        }
+    }
+
+    /// Whether a child can be asked.
+    pub fn is_open(&self, at: usize, child: usize) -> bool {
+        self.places[child].connects && self.nodes[&at].lines.links.away(&self.places[child].code).is_none()
+    }
+
+    /// The parent of a unit.
+    pub fn above(&self, unit: &str) -> Option<String> {
+        let parent = self.places.iter().find(|place| place.code == unit)?.parent?;
+        Some(self.places[parent].code.clone())
+    }
+
+    /// How a unit stands with its parent, unless it is connected.
+    pub fn away(&self, unit: &str) -> Option<String> {
+        let parent = self.places.iter().find(|place| place.code == unit)?.parent?;
+        self.nodes.get(&parent)?.lines.links.away(unit).map(str::to_owned)
+    }
+
+    /// The last operation of every unit that has a node.
+    pub fn latest(&self) -> BTreeMap<String, u32> {
+        self.nodes.iter().map(|(at, node)| (self.places[*at].code.clone(), node.seen[at].at)).collect()
+    }
+
+    /// Has the units of a scope show their newest figures, while links that are open carry a frame
+    /// now and then.
+    pub async fn confirm(&mut self, node: usize, scope: &str) -> v1::Confirmation {
+        let mut confirming = Box::pin(self.nodes[&node].lines.confirm(scope.parse().unwrap()));
+        self.states = false;
+        loop {
+            tokio::select! {
+                biased;
+                confirmation = &mut confirming => {
+                    self.states = true;
+                    return confirmation;
+                }
+                () = std::future::ready(()) => {}
+            }
+            for at in 0..self.places.len() {
+                if self.places[at].parent.is_some_and(|parent| self.is_open(parent, at)) {
+                    self.carry(at, 1).await;
+                }
+            }
+        }
+    }
+
+    /// From a node down to a unit.
+    pub fn path(&self, node: usize, unit: &str) -> Vec<usize> {
+        let unit = self.places.iter().position(|place| place.code == unit);
+        let mut path: Vec<usize> = std::iter::successors(unit, |at| self.places[*at].parent).collect();
+        path.truncate(path.iter().position(|at| *at == node).unwrap() + 1);
+        path.reverse();
+        path
     }
 
     /// From now on, the oracle says what a node has to.
     pub fn look(&self, node: usize) {
         self.oracle.look(&self.seen(node));
         if self.rests {
-            let Node { links, complete, .. } = &self.nodes[&node];
-            links.note(&self.oracle, complete, self.clock.now_ms());
+            let Node { lines, complete, .. } = &self.nodes[&node];
+            lines.links.note(&self.oracle, complete, self.clock.now_ms());
         }
     }
 
@@ -383,15 +460,25 @@ impl Federation {
     pub fn ask(&self, node: usize, request: &v1::QueryRequest) -> Result<Answered, QueryError> {
         let state = &self.nodes[&node].state;
         let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
-        let asked = Asked { catalogue, now_ms, standings: &self.nodes[&node].links };
+        let asked = Asked { catalogue, now_ms, standings: self.nodes[&node].lines.links.as_ref() };
         let answer = answer(request, &state.store.view().figures(), &asked)?;
-        Ok(Answered { rows: answer.rows().collect(), end: answer.end })
+        Ok(Answered { relayed: answer.head.relayed, rows: answer.rows().collect(), end: answer.end })
+    }
+
+    /// The same, where those below are asked for what is not held.
+    pub async fn relayed(
+        &self,
+        node: usize,
+        request: &v1::QueryRequest,
+        by_asking: bool,
+    ) -> Result<Answered, RelayError> {
+        self.nodes[&node].lines.ask(request.clone(), by_asking).await
     }
 
     pub fn rank(&self, node: usize, request: &v1::RankRequest) -> Result<v1::RankReply, QueryError> {
         let state = &self.nodes[&node].state;
         let (catalogue, now_ms) = (state.catalogue.as_ref(), state.ledgers.now_ms());
-        let asked = Asked { catalogue, now_ms, standings: &self.nodes[&node].links };
+        let asked = Asked { catalogue, now_ms, standings: self.nodes[&node].lines.links.as_ref() };
         rank(request, &state.store.view().figures(), &asked)
     }
 }

@@ -16,6 +16,8 @@ pub struct Standard {
 
 pub struct Measure {
     pub id: String,
+    /// Of whose records it is; empty: of none.
+    pub ledger: String,
     pub stock: bool,
     pub splits: Vec<Vec<String>>,
     pub rule: Rule,
@@ -88,7 +90,7 @@ impl Standard {
     }
 
     fn built_in(&mut self, id: &str, stock: bool, splits: Vec<Vec<String>>, rule: Rule) {
-        self.measures.insert(id.to_owned(), Measure { id: id.to_owned(), stock, splits, rule });
+        self.measures.insert(id.to_owned(), Measure { id: id.to_owned(), ledger: String::new(), stock, splits, rule });
     }
 
     fn take(&mut self, document: Table) {
@@ -100,6 +102,7 @@ impl Standard {
             });
             let rule = Rule::Records(facts(&document, ledger, measure));
             self.built_in(text(measure, "id"), stock, splits, rule);
+            self.measures.get_mut(text(measure, "id")).unwrap().ledger = ledger.to_owned();
         }
         for condition in tables(&document, "condition") {
             let since = tables(condition, "since")
@@ -143,6 +146,20 @@ impl Standard {
                     .collect()
             }
         }
+    }
+
+    /// The code fields of a ledger.
+    pub fn codes(&self, ledger: &str) -> Vec<String> {
+        let codes = tables(&self.ledgers[ledger], "field").filter(|field| text(field, "type") == "code");
+        codes.map(|field| text(field, "name").to_owned()).collect()
+    }
+
+    /// The highest tier that may divide by a field; none may by one that is no code, or of persons.
+    pub fn ceiling(&self, ledger: &str, name: &str) -> Option<String> {
+        let mut fields = tables(self.ledgers.get(ledger)?, "field");
+        let field = fields.find(|field| text(field, "name") == name)?;
+        let divides = text(field, "type") == "code" && field["class"].as_integer() == Some(0);
+        divides.then(|| text(field, "ceiling").to_owned())
     }
 
     /// A column's two sums; of a measure there is no denominator.

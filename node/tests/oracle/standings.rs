@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use parking_lot::Mutex;
 use rusqlite::params;
 use wuji_node::feed::heard::Standing;
 use wuji_node::statistics::standing::{Absence, Standings};
@@ -11,9 +12,13 @@ use wuji_proto::DivisionCode;
 use super::database::Oracle;
 use super::random::Random;
 
-/// What the links of one node tell: of its children, and of units below these.
+/// What the links of one node tell.
 #[derive(Default)]
-pub struct Links {
+pub struct Links(Mutex<Told>);
+
+/// Of its children, and of units below these.
+#[derive(Default)]
+struct Told {
     /// State and since when, of children that are not connected.
     away: BTreeMap<DivisionCode, (&'static str, i64)>,
     heard: BTreeMap<DivisionCode, (u32, Standing)>,
@@ -21,9 +26,9 @@ pub struct Links {
 }
 
 impl Links {
-    /// Anything that may be. `version` is another one each time; times are in seconds.
-    pub fn random(random: &mut Random, children: &[String], deeper: &[String], now: i64, version: u64) -> Self {
-        let mut links = Self { version, ..Self::default() };
+    /// Tells anything that may be. `now`, in seconds, is another one each time.
+    pub fn tell(&self, random: &mut Random, children: &[String], deeper: &[String], now: i64) {
+        let mut links = Told { version: now.unsigned_abs(), ..Told::default() };
         let code = |code: &String| code.parse().unwrap();
         for child in children {
             if random.percent(15) {
@@ -38,22 +43,23 @@ impl Links {
                 links.heard.insert(code(unit), (at, state));
             }
         }
-        links
+        *self.0.lock() = links;
     }
 
-    /// Whether a child that has connected is connected now.
-    pub fn is_open(&self, child: &str) -> bool {
-        !self.away.contains_key(&child.parse().unwrap())
+    /// How a child stands that has connected and is not connected now.
+    pub fn away(&self, child: &str) -> Option<&'static str> {
+        self.0.lock().away.get(&child.parse().unwrap()).map(|(state, _)| *state)
     }
 
     /// Tells the oracle: when each child was complete, and how all stand.
     pub fn note(&self, oracle: &Oracle, complete: &BTreeMap<String, i64>, now_ms: i64) {
+        let Told { away, heard, .. } = &*self.0.lock();
         oracle.run("INSERT INTO clock VALUES (?)", params![now_ms]);
         for (child, at_ms) in complete {
-            let (state, since) = self.away.get(&child.parse().unwrap()).copied().unwrap_or(("connected", 0));
+            let (state, since) = away.get(&child.parse().unwrap()).copied().unwrap_or(("connected", 0));
             oracle.run("INSERT INTO link VALUES (?, ?, ?, ?)", params![child, at_ms, state, since]);
         }
-        for (unit, (at, state)) in &self.heard {
+        for (unit, (at, state)) in heard {
             oracle.run("INSERT INTO heard VALUES (?, ?, ?)", params![unit.to_string(), at, state.name()]);
         }
     }
@@ -61,16 +67,16 @@ impl Links {
 
 impl Standings for Links {
     fn absence(&self, child: DivisionCode) -> Option<Absence> {
-        let (state, since_ms) = *self.away.get(&child)?;
+        let (state, since_ms) = *self.0.lock().away.get(&child)?;
         Some(Absence { state, since_ms, reason: String::new() })
     }
 
     fn heard(&self, unit: DivisionCode) -> Option<(u32, Standing)> {
-        self.heard.get(&unit).copied()
+        self.0.lock().heard.get(&unit).copied()
     }
 
     fn heard_version(&self) -> u64 {
-        self.version
+        self.0.lock().version
     }
 }
 

@@ -57,6 +57,18 @@ impl PushStatus {
         }
     }
 
+    /// Of a line without a wire, which a test or a simulation moves with [`told`](Self::told).
+    #[cfg(any(test, feature = "simulation"))]
+    pub fn double(parent: DivisionCode) -> Self {
+        Self::new(parent, "", 0)
+    }
+
+    /// The parent has told that it applied the feed up to here.
+    #[cfg(any(test, feature = "simulation"))]
+    pub fn told(&self, applied: Watermark) {
+        self.reached(applied);
+    }
+
     /// For the status service. `head` is the newest sequence of the own feed.
     pub fn report(&self, head: Watermark) -> v1::ParentStatus {
         let told = self.told.lock().clone();
