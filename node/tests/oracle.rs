@@ -35,6 +35,8 @@ mod federation;
 mod flight;
 #[path = "oracle/lines.rs"]
 mod lines;
+#[path = "oracle/noticed.rs"]
+mod noticed;
 #[path = "oracle/question.rs"]
 mod question;
 #[path = "oracle/random.rs"]
@@ -58,7 +60,6 @@ mod tree;
 #[path = "oracle/wrong.rs"]
 mod wrong;
 
-use compare::Answered;
 use confirmed::{Asked, Mistake};
 use expected::expected;
 use federation::Federation;
@@ -75,8 +76,6 @@ const RELAYED: usize = 40;
 const STRETCHES: usize = 6;
 /// What is asked after each.
 const QUESTIONS_IN_FLIGHT: usize = 15;
-/// Tables of places that each mistake of such may spoil.
-const PLACES_SPOILT: usize = 300;
 /// Differences that are shown.
 const SHOWN_MAX: usize = 3;
 /// Reports that are issued after each round.
@@ -151,7 +150,7 @@ fn ask(federation: &Federation, random: &mut Random, tally: &mut Tally) -> Resul
 async fn ask_below(federation: &Federation, random: &mut Random, tally: &mut Tally) {
     let (node, question) = any_question(federation, random);
     let (question, by_asking) = (relay::question(random, federation, question), random.percent(30));
-    let told = relay::ask(federation, node, &question, by_asking, &mut |_| ()).await;
+    let told = relay::ask(federation, node, &question, by_asking).await;
     let own = &federation.places[node].code;
     match told {
         Ok(relayed) => tally.relayed += usize::from(relayed),
@@ -185,7 +184,8 @@ async fn one_tree(seed: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
     let before_all = tally.differences.len();
     let root = [0, 0, 0, 1, 2, 3, 4][random.below(7)];
-    let mut federation = Federation::start(&mut random, root).await;
+    let others = if random.percent(40) { 30 } else { 0 };
+    let mut federation = Federation::start(&mut random, root, others).await;
     for _ in 0..ROUNDS {
         for _ in 0..STRETCHES {
             federation.write(&mut random, 10).await;
@@ -233,91 +233,4 @@ fn every_answer_is_what_plain_sql_says() {
     if seeds == (0..TREES) {
         assert!(exact > 3_000 && in_flight > 800 && plausible > 3_000 && places > 10, "too little was compared");
     }
-}
-
-/// A tree at rest, and questions whose answers are right.
-async fn at_rest(random: &mut Random) -> (Federation, Vec<(usize, Question)>) {
-    let mut federation = Federation::start(random, 0).await;
-    federation.write(random, 500).await;
-    federation.settle(random).await;
-    for _ in 0..20 {
-        federation.issue(random).await;
-    }
-    federation.write(random, 100).await;
-    federation.settle(random).await;
-    let mut asked = Vec::new();
-    let mut questions: Vec<(usize, Question)> =
-        question::pinned(&federation.places[0].code).into_iter().map(|question| (0, question)).collect();
-    for _ in 0..600 {
-        let node = *random.pick(&federation.asked()[..3]);
-        let own = &federation.places[node].code;
-        questions.push((node, question::question(random, &federation.oracle.standard, own, &tree::TIERS)));
-    }
-    questions.extend(federation.issued.iter().map(|issued| (issued.node, issued.question(random))));
-    for (node, question) in questions {
-        if federation.ask(node, &question.request()).is_ok() {
-            assert_eq!(is_right(&federation, node, &question, &mut |_| true), Ok(true));
-            asked.push((node, question));
-        }
-    }
-    (federation, asked)
-}
-
-/// Whether an answer that was spoilt so is still what the oracle says; an error if there was
-/// nothing to spoil.
-fn is_right(
-    federation: &Federation,
-    node: usize,
-    question: &Question,
-    spoil: &mut dyn FnMut(&mut Answered) -> bool,
-) -> Result<bool, &'static str> {
-    let own = &federation.places[node].code;
-    federation.look(node);
-    let mut answer = federation.ask(node, &question.request());
-    if !spoil(answer.as_mut().unwrap()) {
-        return Err("nothing to spoil");
-    }
-    let wanted = expected(&federation.oracle, question, own);
-    Ok(compare::compare(question, &answer, &wanted).is_ok())
-}
-
-#[test]
-fn wrong_answers_are_told_from_right_ones() {
-    block_on(async {
-        let (federation, asked) = at_rest(&mut Random::new(3)).await;
-        let sql = &federation.oracle.sql;
-        let right = |node: usize, question: &Question| is_right(&federation, node, question, &mut |_| true) == Ok(true);
-        let noticed = || !asked.iter().all(|(node, question)| right(*node, question));
-        for (mistake, made) in wrong::COUNTED {
-            sql.execute_batch("SAVEPOINT right").unwrap();
-            sql.execute_batch(made).unwrap();
-            assert!(noticed(), "nobody notices that {mistake}");
-            sql.execute_batch("ROLLBACK TO right; RELEASE right").unwrap();
-        }
-        for (mistake, made) in wrong::PERIODS {
-            federation.oracle.mistake.set(made);
-            assert!(noticed(), "nobody notices that {mistake}");
-        }
-        federation.oracle.mistake.set("");
-        for (mistake, mut spoil) in wrong::ANSWERS {
-            let spoilt: Vec<bool> = asked
-                .iter()
-                .filter_map(|(node, question)| is_right(&federation, *node, question, &mut spoil).ok())
-                .collect();
-            assert!(spoilt.len() > 5 && spoilt.iter().all(|right| !right), "nobody notices that {mistake}: {spoilt:?}");
-        }
-        for (mistake, spoil) in wrong::PLACES {
-            let mut random = Random::new(5);
-            let mut spoilt = 0;
-            for (node, question) in asked.iter().cycle().take(PLACES_SPOILT) {
-                let mut is_spoilt = false;
-                let mut spoil = |places: &mut _| is_spoilt = spoil(places);
-                let told = rank::ask(&federation, *node, &mut random, question.clone(), &mut spoil);
-                assert!(!is_spoilt || told.is_err(), "nobody notices that {mistake}: {question:?}");
-                spoilt += usize::from(is_spoilt);
-            }
-            assert!(spoilt > 3, "{mistake}: there were {spoilt}");
-        }
-        assert!(!noticed(), "and without a mistake all is right");
-    });
 }

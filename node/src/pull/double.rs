@@ -1,5 +1,5 @@
 //! Lines to children without a wire, for tests and simulations of what asks and what answers.
-#![allow(clippy::unwrap_used, reason = "a double fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a double fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -159,7 +159,10 @@ impl Relay {
         }
         if gathering.rows == Rows::Whole {
             let none = Label::default();
-            held.values_mut().for_each(|rows| gathering.named.as_ref().unwrap_or(&none).put_all(rows));
+            let label = gathering.named.as_ref().unwrap_or(&none);
+            for rows in held.values_mut() {
+                label.put_all(rows);
+            }
         } else if let Some(rows) = held.get_mut(&own) {
             // By unit it is a row of its own, if there is anything.
             without_nothing(rows);

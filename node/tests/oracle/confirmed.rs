@@ -67,6 +67,8 @@ pub async fn ask(
     let latest = federation.latest();
     let mut confirmation = federation.confirm(node, &question.scope).await;
     let mut answer = federation.ask(node, &request);
+    let figures = |answer: &Answered| (answer.rows.clone(), answer.end.totals.clone());
+    let is_newer = before.as_ref().map(figures) != answer.as_ref().ok().map(figures);
     match mistake {
         Mistake::None => {}
         Mistake::Early => answer = answer.map(|now| before.clone().unwrap_or(now)),
@@ -90,9 +92,7 @@ pub async fn ask(
     }
     let wanted = expected(oracle, question, &federation.places[node].code);
     compare(question, &answer, &wanted)?;
-    let figures = |answer: &Answered| (answer.rows.clone(), answer.end.totals.clone());
-    let same = before.as_ref().map(figures) == answer.ok().as_ref().map(figures);
-    Ok(if same { Asked::Right } else { Asked::Newer })
+    Ok(if is_newer { Asked::Newer } else { Asked::Right })
 }
 
 /// The units to which a question of a node can come.

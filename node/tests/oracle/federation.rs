@@ -89,10 +89,10 @@ pub struct Federation {
 }
 
 impl Federation {
-    pub async fn start(random: &mut Random, root: usize) -> Self {
+    /// `others`: how many nodes in a hundred have another catalogue.
+    pub async fn start(random: &mut Random, root: usize, others: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let catalogues = catalogues();
-        let others = if random.percent(40) { 30 } else { 0 };
         let clock = Arc::new(SetClock::default());
         let places = tree(random, root);
         let mut open = |place: &Place| {

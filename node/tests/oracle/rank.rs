@@ -33,6 +33,7 @@ pub fn ask(
 ) -> Result<bool, String> {
     let own = &federation.places[node].code;
     let oracle = &federation.oracle;
+    federation.look(node);
     question.columns.truncate(1);
     (question.time.grain, question.limit, question.fields, question.filters) = ("", 0, Vec::new(), Vec::new());
     question.units = if question.units.is_empty() { "unit" } else { question.units };
@@ -40,9 +41,9 @@ pub fn ask(
     question.compare = vec![against];
     let minimum = if random.percent(60) { 0 } else { random.between(1, 3) };
     let ascending = random.percent(50);
-    let limit = if random.percent(50) { 0 } else { u32::try_from(random.between(1, 4)).unwrap() };
-    let scopes = oracle.below(&question.scope);
-    let unit = if random.percent(40) { String::new() } else { random.pick(&scopes).clone() };
+    let limit = if random.percent(50) { 0 } else { u32::try_from(random.between(1, 3)).unwrap() };
+    let (shown, _) = units(oracle, &question);
+    let unit = if shown.is_empty() || random.percent(30) { String::new() } else { random.pick(&shown).clone() };
     let asked = question.request();
     let request = v1::RankRequest {
         scope: question.scope.clone(),

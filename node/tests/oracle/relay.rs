@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::compare::{Answered, whole};
+use super::compare::{Answered, same, whole};
 use super::coverage::counts;
 use super::expected::{Expected, Refused, needs_days, refused, said, said_without};
 use super::federation::Federation;
@@ -60,7 +60,7 @@ pub fn question(random: &mut Random, federation: &Federation, mut question: Ques
 }
 
 /// Who answers, and what.
-struct Wanted {
+pub struct Wanted {
     said: Expected,
     /// Not from its own view, or not the node that was asked.
     relayed: bool,
@@ -69,27 +69,34 @@ struct Wanted {
 /// A node that cannot answer, or cannot be reached.
 struct Unanswered;
 
-/// Has a node answer; what differs, if anything. True: others were asked.
-pub async fn ask(
+/// A node's answer, and what it has to be; `None`: rightly it has none.
+pub async fn answered(
     federation: &Federation,
     node: usize,
     question: &Question,
     by_asking: bool,
-    spoil: &mut dyn FnMut(&mut Answered),
-) -> Result<bool, String> {
-    let mut answer = federation.relayed(node, &question.request(), by_asking).await;
-    match (wanted(federation, node, question, by_asking), &mut answer) {
-        (Ok(wanted), Ok(answer)) => {
-            spoil(answer);
-            if answer.relayed != wanted.relayed {
-                return Err(format!("relayed: {}", answer.relayed));
-            }
-            whole(question, answer, &wanted.said)?;
-            Ok(wanted.relayed)
-        }
-        (Err(Unanswered), Err(_)) => Ok(false),
+) -> Result<Option<(Answered, Wanted)>, String> {
+    let answer = federation.relayed(node, &question.request(), by_asking).await;
+    match (wanted(federation, node, question, by_asking), answer) {
+        (Ok(wanted), Ok(answer)) => Ok(Some((answer, wanted))),
+        (Err(Unanswered), Err(_)) => Ok(None),
         (Ok(_), Err(error)) => Err(format!("refused: {error}")),
         (Err(Unanswered), Ok(_)) => Err("answered, and it cannot be".to_owned()),
+    }
+}
+
+/// Has a node answer; what differs, if anything. True: others were asked.
+pub async fn ask(federation: &Federation, node: usize, question: &Question, by_asking: bool) -> Result<bool, String> {
+    let Some((answer, wanted)) = answered(federation, node, question, by_asking).await? else { return Ok(false) };
+    wanted.compare(question, &answer)?;
+    Ok(wanted.relayed)
+}
+
+impl Wanted {
+    /// Whether this is the answer; what differs otherwise.
+    pub fn compare(&self, question: &Question, answer: &Answered) -> Result<(), String> {
+        same("relayed", &answer.relayed, &self.relayed)?;
+        whole(question, answer, &self.said)
     }
 }
 

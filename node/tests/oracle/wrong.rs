@@ -183,6 +183,32 @@ fn coverage(answer: &mut Answered) -> &mut v1::Coverage {
     answer.end.coverage.as_mut().unwrap()
 }
 
+/// Mistakes of an answer that others have given, or parts of it.
+pub const RELAYED: [(&str, Spoil); 6] = [
+    ("a unit that could not be asked is not named", |answer| coverage(answer).unreached.pop().is_some()),
+    ("another unit could not be asked", |answer| {
+        let unreached = &mut coverage(answer).unreached;
+        unreached.last_mut().map(|unit| unit.code.push('0')).is_some()
+    }),
+    ("nothing is missing where somebody could not be asked", |answer| {
+        let missing = answer.end.in_transit.iter().any(|figure| !figure.is_zero());
+        answer.end.in_transit = answer.end.in_transit.iter().map(|figure| figure.minus(figure)).collect();
+        missing
+    }),
+    ("a row does not say who has reported", |answer| {
+        let row = answer.rows.iter_mut().find(|row| row.reporting.is_some());
+        row.map(|row| row.reporting = None).is_some()
+    }),
+    ("a row has been added twice", |answer| {
+        let row = answer.rows.iter_mut().find(|row| row.figures.iter().any(|figure| !figure.is_zero()));
+        row.map(|row| row.figures = row.figures.iter().map(|figure| figure.plus(figure)).collect()).is_some()
+    }),
+    ("others have answered where nobody was asked, or the other way round", |answer| {
+        answer.relayed = !answer.relayed;
+        true
+    }),
+];
+
 type SpoilPlaces = fn(&mut v1::RankReply) -> bool;
 
 /// Mistakes of a table of places.
