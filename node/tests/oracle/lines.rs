@@ -92,7 +92,7 @@ impl Collected {
         for part in self.0.into_inner() {
             match part {
                 Part::Head(head) => {
-                    assert!(relayed.replace(head.relayed).is_none() && rows.is_empty(), "a second head")
+                    assert!(relayed.replace(head.relayed).is_none() && rows.is_empty(), "a second head");
                 }
                 Part::Row(row) => rows.push(row),
                 Part::End(end) => return Answered { relayed: relayed.unwrap(), rows, end },

@@ -102,7 +102,7 @@ impl Standard {
             });
             let rule = Rule::Records(facts(&document, ledger, measure));
             self.built_in(text(measure, "id"), stock, splits, rule);
-            self.measures.get_mut(text(measure, "id")).unwrap().ledger = ledger.to_owned();
+            self.measures.get_mut(text(measure, "id")).unwrap().ledger.push_str(ledger);
         }
         for condition in tables(&document, "condition") {
             let since = tables(condition, "since")
