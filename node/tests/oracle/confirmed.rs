@@ -45,7 +45,7 @@ pub fn question(random: &mut Random, question: Question) -> Question {
     if random.percent(25) {
         return question;
     }
-    let time = Time { from: Span::year(2015), to: Span::year(2018), grain: random.pick(&["", "year"]) };
+    let time = Time { from: Span::year(2015), to: Span::year(2018), grain: ["", "year"][random.below(2)] };
     let units = *random.pick(&["", "unit", "county", "workroom"]);
     let columns = ["entries", "reported"].map(str::to_owned).into();
     Question { columns, units, ..Question::plain(&question.scope, time) }
