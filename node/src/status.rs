@@ -149,6 +149,7 @@ impl NodeStatus {
     /// How a deeper unit stands, as its parent told.
     fn told(&self, code: DivisionCode, entry: &v1::UnitEntry) -> (i64, &'static str) {
         match self.heard.of(code) {
+            _ if entry.retired => (0, Standing::Retired.name()),
             Some((at, standing)) => (i64::from(at).saturating_mul(crate::env::SECOND_MS), standing.name()),
             None if entry.planned => (0, Standing::Planned.name()),
             None => (0, "unknown"),

@@ -139,6 +139,9 @@ fn branches(store: &crate::store::Store, scope: Option<DivisionCode>) -> Result<
             None => None,
         };
         let state = Child::read(&Draft::new(view.index), child)?;
+        if state.as_ref().is_some_and(|state| state.retired_from.is_some()) {
+            continue; // it is not there to be asked, and nothing more comes of it
+        }
         let connected_before = state.as_ref().is_some_and(|state| state.incarnation.is_some());
         let name = found::unit_name(view.index, child)?;
         branches.push(Branch { child, name, connected_before, scope });

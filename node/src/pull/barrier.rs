@@ -100,6 +100,7 @@ impl Barrier {
             .iter()
             .copied()
             .filter(|child| scope == own || directory.lies_under(scope, *child))
+            .filter(|child| !directory.has_ended(*child))
             .collect();
         let (settled, answers) = tokio::join!(
             timeout_at(deadline, self.local.ledgers.settled()),

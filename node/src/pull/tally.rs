@@ -154,5 +154,6 @@ fn concerned(
     child: DivisionCode,
     scope: DivisionCode,
 ) -> impl Iterator<Item = (DivisionCode, &v1::UnitEntry)> {
-    directory.units().filter(move |(code, _)| directory.lies_under(*code, child) && directory.lies_under(*code, scope))
+    let inside = move |code| directory.lies_under(code, child) && directory.lies_under(code, scope);
+    directory.units().filter(move |(code, entry)| !entry.retired && inside(*code))
 }

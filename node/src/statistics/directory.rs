@@ -71,6 +71,11 @@ impl Directory {
         self.get(code).map_or_else(|| code.to_string(), |entry| entry.name.clone())
     }
 
+    /// Whether a unit is known to have ended.
+    pub fn has_ended(&self, code: DivisionCode) -> bool {
+        self.get(code).is_some_and(|entry| entry.retired)
+    }
+
     /// All units in the order of codes.
     pub fn units(&self) -> impl Iterator<Item = (DivisionCode, &v1::UnitEntry)> {
         self.units.iter().map(|(code, unit)| (*code, &unit.entry))

@@ -151,7 +151,7 @@ impl Summary {
     }
 
     fn add_deeper(&mut self, unit: DivisionCode, own: DivisionCode, directory: &Directory, standings: &dyn Standings) {
-        if directory.get(unit).is_some_and(|entry| entry.retired) {
+        if directory.has_ended(unit) {
             return; // it has ended
         }
         let version = directory.get(unit).map(|entry| entry.catalogue_version.clone()).unwrap_or_default();

@@ -20,11 +20,19 @@ async fn until_held(federation: &Federation, why: &str) -> Result<()> {
 }
 
 async fn coverage(federation: &Federation) -> Result<v1::Coverage> {
+    ask(federation, v1::QueryRequest::default()).await
+}
+
+async fn confirmed(federation: &Federation) -> Result<v1::Coverage> {
+    ask(federation, v1::QueryRequest { confirmed: true, within_ms: 10_000, ..v1::QueryRequest::default() }).await
+}
+
+async fn ask(federation: &Federation, how: v1::QueryRequest) -> Result<v1::Coverage> {
     let replies = federation.client(PROVINCE)?.query(v1::QueryRequest {
         measures: vec!["mediation.accepted".to_owned()],
         from: "2025".to_owned(),
         to: "2025".to_owned(),
-        ..v1::QueryRequest::default()
+        ..how
     });
     let end = replies.await?.into_iter().find_map(|reply| match reply.part {
         Some(Part::End(end)) => end.coverage,
@@ -105,6 +113,12 @@ async fn a_retired_workroom_stays_in_the_figures_and_out_of_the_federation() -> 
     })
     .await?;
     assert_eq!(township.child(WORKROOM.parse()?).await?.state, "retired");
+    wait::until("nobody asks it any more", async || {
+        let covered = confirmed(&federation).await.map_err(|error| error.to_string())?;
+        let asked = covered.confirmation.map_or(0, |it| it.unconfirmed_count);
+        if asked == 0 { Ok(()) } else { Err(format!("{asked} units are not confirmed")) }
+    })
+    .await?;
     federation.client(WORKROOM)?.submit(&case(3, "2025-03-05")).await?;
     federation.client(WORKROOM_2)?.submit(&case(4, "2025-03-05")).await?;
     provinces_total(&federation, 3).await?;
