@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -36,16 +37,26 @@ impl Node {
 
     /// As [`start`](Self::start), with flags.
     pub async fn start_with(directory: &Path, flags: &[&str]) -> anyhow::Result<Self> {
-        Self::serving(spawn(&program::node()?, directory, &directory.join("node.log"), flags)?, directory).await
+        Self::serving(
+            spawn(&program::node()?, directory, &directory.join("node.log"), flags)?,
+            directory,
+            wait::LONGEST,
+        )
+        .await
     }
 
     /// As [`start`](Self::start), of another build of the program.
     pub async fn start_program(program: &Path, directory: &Path) -> anyhow::Result<Self> {
-        Self::serving(spawn(program, directory, &directory.join("node.log"), &[])?, directory).await
+        Self::start_within(program, directory, wait::LONGEST).await
     }
 
-    async fn serving(mut child: Child, directory: &Path) -> anyhow::Result<Self> {
-        match ready(&mut child).await? {
+    /// As [`start_program`](Self::start_program), waiting so long until it serves.
+    pub async fn start_within(program: &Path, directory: &Path, longest: Duration) -> anyhow::Result<Self> {
+        Self::serving(spawn(program, directory, &directory.join("node.log"), &[])?, directory, longest).await
+    }
+
+    async fn serving(mut child: Child, directory: &Path, longest: Duration) -> anyhow::Result<Self> {
+        match ready(&mut child, longest).await? {
             Some(address) => Ok(Self { child, address }),
             None => bail!("the node did not start: {}", tail(&directory.join("node.log"))),
         }
@@ -55,7 +66,11 @@ impl Node {
     pub async fn refused(directory: &Path) -> anyhow::Result<Refused> {
         let log = directory.join("refused.log");
         let mut child = spawn(&program::node()?, directory, &log, &[])?;
-        ensure!(ready(&mut child).await?.is_none(), "the node in {} serves, and should not", directory.display());
+        ensure!(
+            ready(&mut child, wait::LONGEST).await?.is_none(),
+            "the node in {} serves, and should not",
+            directory.display()
+        );
         let status = timeout(wait::LONGEST, child.wait()).await.context("waiting for a refused node's end")??;
         let words = std::fs::read_to_string(&log)?;
         std::fs::remove_file(&log)?;
@@ -113,11 +128,10 @@ fn spawn(program: &Path, directory: &Path, log: &Path, flags: &[&str]) -> anyhow
 }
 
 /// `ready CODE https://ADDRESS`; `None` if the output ends before.
-async fn ready(child: &mut Child) -> anyhow::Result<Option<SocketAddr>> {
+async fn ready(child: &mut Child, longest: Duration) -> anyhow::Result<Option<SocketAddr>> {
     let output = child.stdout.take().context("the node's output is taken")?;
     let mut lines = BufReader::new(output).lines();
-    let line =
-        timeout(wait::LONGEST, lines.next_line()).await.context("waiting until a node says that it serves")??;
+    let line = timeout(longest, lines.next_line()).await.context("waiting until a node says that it serves")??;
     let Some(line) = line else { return Ok(None) };
     let address = line.split_once(" https://").and_then(|(_, address)| address.parse().ok());
     Ok(Some(address.with_context(|| format!("the node said {line:?} instead of where it listens"))?))

@@ -2,6 +2,7 @@
 //! killed while it wrote, and how soon with its index gone, from a snapshot and from the journal
 //! alone.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -40,6 +41,9 @@ const PART: u32 = 2_000;
 
 /// What the writing process says when the records are there.
 const WRITTEN: &str = "written";
+
+/// The longest that a start may take: a whole journal is folded anew.
+const START_MAX: Duration = Duration::from_mins(10);
 
 /// The longest that a call may take.
 const CALL_MAX: Duration = Duration::from_mins(10);
@@ -212,7 +216,7 @@ async fn measure(args: &OpeningArgs, machine: Machine) -> anyhow::Result<Report>
 
 async fn begin(program: &Path, dir: &Path, after: &str) -> anyhow::Result<(Node, Client, Start)> {
     let began = Instant::now();
-    let node = Node::start_program(program, dir).await?;
+    let node = Node::start_within(program, dir, START_MAX).await?;
     let ready_ms = latency::milliseconds(began.elapsed());
     let certificates: PathBuf = dir.join("certificates");
     let authority = certificates.join("authority.pem");
@@ -251,7 +255,7 @@ fn table(report: &Report) -> String {
         if report.debug_build { " (debug build)" } else { "" },
     );
     for start in &report.starts {
-        text += &format!("| {} | {:.0} | {} |\n", start.after, start.ready_ms, start.rss_bytes / MIB);
+        let _ = writeln!(text, "| {} | {:.0} | {} |", start.after, start.ready_ms, start.rss_bytes / MIB);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `wuji node verify`: everything that a node stores, compared with what it is made of.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -182,7 +183,7 @@ fn text(document: &Document, colour: bool) -> String {
     let mut text = table::render(&sheet(document), colour);
     for check in &document.checks {
         for difference in &check.differences {
-            text += &format!("{}  {}\n", check.name, table::toned(difference, Tone::Bad, colour));
+            let _ = writeln!(text, "{}  {}", check.name, table::toned(difference, Tone::Bad, colour));
         }
     }
     let verdict = match document.differences {
