@@ -1,5 +1,5 @@
 //! Wuji's command line, where people meet the federation. It talks gRPC to a node and never
-//! opens a node's files. The modules, in the order in which a command passes through them:
+//! opens a node's files, but to restore or verify the directory of one that is stopped. The modules, in the order in which a command passes through them:
 //!
 //! * [`args`]: what can be typed; [`commands`]: one module a command.
 //! * [`contexts`]: the file that names the nodes; [`client`]: the connection to one of them.

@@ -4,7 +4,7 @@
 //!
 //! * [`copy`]: one consistent state, copied in steps while writes go on.
 //! * [`digests`]: whether items are those that digests were made of.
-//! * [`file`]: the form of a snapshot. [`shelf`]: the two that are kept.
+//! * [`mod@file`]: the form of a snapshot. [`shelf`]: the two that are kept.
 //! * [`keeper`]: makes them, daily and when asked.
 
 pub mod copy;
