@@ -205,13 +205,13 @@ fn harmed(key: &[u8], value: &[u8], harm: Harm) -> Option<Harmed> {
             (!child.incarnation.is_empty()).then(|| Some(child.encode_to_vec()))
         }
         (Harm::Record | Harm::Place, ..) if keys::parse_record(key).is_some() => {
-            let mut head = stored::RecordHead::decode(value).unwrap();
+            let mut record = stored::RecordHead::decode(value).unwrap();
             if harm == Harm::Record {
-                head.event_date += 31
+                record.event_date += 31;
             } else {
-                head.offset += 8
+                record.offset += 8;
             }
-            Some(Some(head.encode_to_vec()))
+            Some(Some(record.encode_to_vec()))
         }
         (Harm::NoRecord, ..) if keys::parse_record(key).is_some() => Some(None),
         (Harm::NoUnique, ..) if keys::parse_unique(key).is_some() => Some(None),
