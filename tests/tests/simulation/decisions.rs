@@ -49,7 +49,7 @@ impl World {
                 world.send(unit, Request::Register(world.units[*child].code), false);
             }
             world.live_until("the children of an empty machine send again", |world| {
-                below.iter().all(|child| world.is_held(*child))
+                below.iter().all(|child| world.known(*child).is_some_and(|known| known.complete_at_ms > 0))
             })?;
             if world.units[unit].parent.is_some() {
                 world.adopt(unit)?;

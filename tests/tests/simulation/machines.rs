@@ -122,7 +122,8 @@ impl World {
         let deadline = self.sim.elapsed() + WAIT_MAX;
         while !so(self) {
             if self.sim.elapsed() > deadline {
-                return Err(format!("not within {WAIT_MAX:?}: {what}"));
+                let restless = self.restless().unwrap_or_default();
+                return Err(format!("not within {WAIT_MAX:?}: {what}; {restless}"));
             }
             self.live(Duration::from_millis(200))?;
         }
@@ -180,8 +181,9 @@ impl World {
             world.tell(unit, "its disk goes back in time");
             world.start(unit);
             let noticed = world.live_rolled_back(unit)?;
-            if noticed && leaf.is_some() && world.dice.percent(60) {
-                world.accept_loss(unit, leaf.as_ref().unwrap())?;
+            let accepted = leaf.as_ref().filter(|_| noticed && world.dice.percent(60));
+            if let Some(leaf) = accepted {
+                world.accept_loss(unit, leaf)?;
             } else if noticed {
                 world.kill(unit);
                 world.units[unit].machine.put_back(&newer);

@@ -7,7 +7,7 @@ use crate::faults::Fault;
 use crate::play::{Plan, play};
 
 /// Seeds that a mistake may outlive.
-const SEEDS_MAX: u64 = 40;
+const SEEDS_MAX: u64 = 60;
 
 /// Plays seeds until a mistake is noticed. Without the mistake the same seed breaks nothing.
 fn noticed(mistake: Mistake, faults: &[Fault]) {

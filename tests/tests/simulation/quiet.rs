@@ -62,7 +62,7 @@ impl World {
     }
 
     /// What still moves.
-    fn restless(&self) -> Option<String> {
+    pub fn restless(&self) -> Option<String> {
         if !self.idle() {
             return Some("answers are awaited".to_owned());
         }

@@ -9,20 +9,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use turmoil::Sim;
-use wuji_node::access::{operator_name, unit_name};
 use wuji_node::catalogue::Catalogue;
-use wuji_node::config::{Config, IndexConfig, IndexKind, JournalConfig, LinkConfig, ParentConfig, TlsConfig};
 use wuji_node::invariant::Sequences;
 use wuji_proto::DivisionCode;
 
 use crate::clerk::{self, Answers, Errand, Outcome, Request};
 use crate::dice::Dice;
 use crate::faults::{End, Fault, Striking};
-use crate::host::{self, Names, Seat, Seen};
+use crate::host::{self, Seat, Seen};
 use crate::log::Log;
 use crate::machine::{Machine, Time};
 use crate::machines::Kept;
 use crate::net::{Lines, Way};
+use crate::setup::{link_config, names, unit};
 use crate::tree::Tree;
 use crate::truth::Truth;
 
@@ -51,9 +50,9 @@ pub struct Unit {
     /// The node is meant to run.
     pub up: bool,
     /// Starts of a node on this host so far.
-    lives: u64,
+    pub lives: u64,
     /// What its present start found has been looked at.
-    looked_at: bool,
+    pub looked_at: bool,
 }
 
 /// The federation.
@@ -106,19 +105,6 @@ pub struct World {
     pub decided: BTreeMap<u64, Outcome>,
     pub next_sample_ms: i64,
     pub samples: usize,
-}
-
-/// How nodes are set up in one simulation.
-pub fn link_config(dice: &Dice) -> LinkConfig {
-    LinkConfig {
-        reconnect_min_ms: 100,
-        reconnect_max_ms: 2_000,
-        keepalive_seconds: 2,
-        heard_seconds: 10,
-        window_frames: u32::try_from(dice.between(1, 6)).unwrap(),
-        frame_items: u32::try_from(dice.between(2, 40)).unwrap(),
-        hold_seconds: 3_600,
-    }
 }
 
 thread_local! {
@@ -421,75 +407,6 @@ impl World {
     }
 }
 
-fn life_seed(seed: u64, unit: usize, lives: u64) -> u64 {
+pub fn life_seed(seed: u64, unit: usize, lives: u64) -> u64 {
     Dice::new(seed ^ ((unit as u64) << 32) ^ (lives << 40)).number()
-}
-
-/// What a host's certificate would say to the node of a unit.
-fn names(tree: &Tree) -> Names {
-    let codes: Vec<DivisionCode> = tree.0.iter().map(|place| place.code).collect();
-    Arc::new(move |own, host| {
-        // A second node of a unit has its certificate too.
-        let unit = host.strip_prefix(['n', 't']).and_then(|at| at.parse::<usize>().ok());
-        match unit.and_then(|at| codes.get(at)) {
-            Some(code) => unit_name(*code),
-            None => operator_name(own),
-        }
-    })
-}
-
-#[expect(clippy::too_many_arguments, reason = "everything that a unit is made of, once")]
-fn unit(
-    at: usize,
-    tree: &Tree,
-    link: &LinkConfig,
-    lines: &Lines,
-    names: &Names,
-    catalogue: &Arc<Catalogue>,
-    time: &Time,
-    seed: u64,
-) -> Unit {
-    let (place, machine, host) = (tree.0[at], Machine::new(time), format!("n{at}"));
-    let parent = place.parent.map(|parent| (tree.0[parent].code, format!("n{parent}")));
-    let seat = Seat {
-        host: host.clone(),
-        config: config(place.code, parent.as_ref().map(|(code, _)| *code), link),
-        parent,
-        catalogue: Arc::clone(catalogue),
-        env: machine.env(life_seed(seed, at, 0)),
-        accept_loss: false,
-        lines: lines.clone(),
-        names: Arc::clone(names),
-        stop: watch::Sender::new(false),
-        seen: None,
-        failed: None,
-    };
-    Unit {
-        code: place.code,
-        parent: place.parent,
-        host,
-        machine,
-        seat: Arc::new(Mutex::new(seat)),
-        up: true,
-        lives: 0,
-        looked_at: false,
-    }
-}
-
-fn config(code: DivisionCode, parent: Option<DivisionCode>, link: &LinkConfig) -> Config {
-    let tls = TlsConfig { authority: "none".into(), certificate: "none".into(), key: "none".into() };
-    Config {
-        code,
-        name: format!("unit {code}"),
-        data_directory: Machine::directory(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        parent: parent.map(|code| ParentConfig { code, address: "https://simulated:1".to_owned() }),
-        tls,
-        journal: JournalConfig { segment_mib: 1 },
-        index: IndexConfig { kind: IndexKind::Sled, checkpoint_seconds: 2, ..IndexConfig::default() },
-        catalogue: wuji_node::config::CatalogueConfig::default(),
-        log: wuji_node::config::LogConfig::default(),
-        metrics: wuji_node::config::MetricsConfig::default(),
-        link: link.clone(),
-    }
 }

@@ -1,0 +1,12 @@
+//! Seeds that once failed, kept as regressions, each with what it was.
+
+/// A seed, and what it found.
+pub const KEPT: &[(u64, &str)] = &[
+    (83, "the simulation had more written than its narrowest line could carry"),
+    (104, "the simulation decided about a replaced workroom before its parent held it"),
+    (109, "the simulation expected kept history above a cut line at once"),
+    (113, "the simulation took a stop that a failing disk spoiled for a fault of the node"),
+    (180, "the simulation waited without end for a line that had nothing to carry"),
+    (247, "the simulation damaged a copy into just what its child had next"),
+    (417, "the same, seen as a month of a workroom"),
+];
