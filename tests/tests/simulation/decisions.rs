@@ -90,11 +90,11 @@ impl World {
                 world.known(unit).and_then(|child| child.waiting).is_some_and(|waiting| waiting.told)
             })?;
         }
-        if !self.decide(parent, Request::Adopt(code, false))? {
+        if !self.decide(parent, &Request::Adopt(code, false))? {
             return Err(format!("{code} went back in time, and may not be adopted"));
         }
         self.live(Duration::from_secs(1))?;
-        let settled = self.decide(parent, Request::Settle(code))?;
+        let settled = self.decide(parent, &Request::Settle(code))?;
         self.tell(unit, format_args!("has lost for good what it lost: {settled}"));
         self.truth.bring_back(unit, Some(known));
         self.kept.remove(&parent);
@@ -111,7 +111,7 @@ impl World {
             world.frozen.insert(unit);
             world.live_until("all of a workroom that ends has come", |world| world.is_held(unit))?;
             let (code, parent) = (world.units[unit].code, world.units[unit].parent.unwrap());
-            let retired = world.decide(parent, Request::Retire(code))?;
+            let retired = world.decide(parent, &Request::Retire(code))?;
             world.tell(unit, format_args!("is retired: {retired}"));
             if retired {
                 world.retired.insert(unit);
@@ -128,8 +128,8 @@ impl World {
         self.live_until_held(unit)?;
         let keep = self.is_leaf(unit) && self.dice.percent(50);
         let history = self.held_cells(unit);
-        let mut kept = keep && self.decide(parent, Request::Adopt(code, true))?;
-        if !kept && !self.decide(parent, Request::Adopt(code, false))? {
+        let mut kept = keep && self.decide(parent, &Request::Adopt(code, true))?;
+        if !kept && !self.decide(parent, &Request::Adopt(code, false))? {
             // It was refused to keep what may be incomplete, and must not be refused to replace it.
             return Err(format!("nobody can decide about {code}"));
         }
@@ -145,13 +145,18 @@ impl World {
     }
 
     /// Has an operator decide; whether it was done.
-    fn decide(&mut self, at: usize, request: Request) -> Result<bool, Broken> {
-        let number = self.send(at, request, false);
+    fn decide(&mut self, at: usize, request: &Request) -> Result<bool, Broken> {
+        let mut number = self.send(at, request.clone(), false);
         let deadline = self.sim.elapsed() + WAIT_MAX;
         loop {
             self.step()?;
             match self.decided.remove(&number) {
                 Some(Outcome::Done(_)) => return Ok(true),
+                // The parent has yet to notice that the former machine is gone.
+                Some(Outcome::Refused(reason)) if reason.contains("two machines") => {
+                    self.live(Duration::from_millis(500))?;
+                    number = self.send(at, request.clone(), false);
+                }
                 Some(Outcome::Refused(_)) => return Ok(false),
                 None if self.sim.elapsed() > deadline => return Err("an operator gets no answer".to_owned()),
                 None => {}

@@ -67,7 +67,7 @@ fn a_walk_that_ends_at_the_head_is_noticed() {
 
 #[test]
 fn publishing_before_the_children_have_sent_again_is_noticed() {
-    noticed(Mistake::PublishEarly, &[Fault::Crash, Fault::Slow]);
+    noticed(Mistake::PublishEarly, &[Fault::Crash, Fault::Partition]);
 }
 
 #[test]

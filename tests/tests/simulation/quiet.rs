@@ -90,6 +90,7 @@ impl World {
         self.check_digests()?;
         self.excused.clear();
         self.rebuilds.clear();
+        self.harmed_lately = false;
         self.truth.quiet();
         Ok(())
     }

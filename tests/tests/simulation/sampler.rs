@@ -48,7 +48,10 @@ impl World {
     /// Every total of a node lies within what the workrooms below can have had since the last
     /// quiet. A node that knows that it lacks something is not asked.
     fn check_range(&self, unit: usize) -> Result<(), Broken> {
-        let Some(seen) = self.seen(unit).filter(|_| !self.exempt.contains(&unit)) else { return Ok(()) };
+        if self.harmed_lately || self.exempt.contains(&unit) {
+            return Ok(());
+        }
+        let Some(seen) = self.seen(unit) else { return Ok(()) };
         let waits = {
             let state = &seen.store.view().state;
             state.catching_up || state.holding.is_some()

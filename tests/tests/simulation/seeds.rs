@@ -9,4 +9,6 @@ pub const KEPT: &[(u64, &str)] = &[
     (180, "the simulation waited without end for a line that had nothing to carry"),
     (247, "the simulation damaged a copy into just what its child had next"),
     (417, "the same, seen as a month of a workroom"),
+    (1140, "the simulation's operator did not wait until the parent had noticed that a machine was gone"),
+    (1256, "the simulation expected no total to be made of a damaged part while a walk replaces it"),
 ];

@@ -93,6 +93,8 @@ pub struct World {
     pub rebuilds: BTreeSet<usize>,
     /// An index has been damaged.
     pub harmed: bool,
+    /// Since the last quiet: totals may be made of damaged parts until all of these are replaced.
+    pub harmed_lately: bool,
     pub striking: Striking,
     /// How often each fault has struck.
     pub struck: BTreeMap<Fault, u64>,
@@ -202,6 +204,7 @@ impl World {
             excused: BTreeSet::new(),
             rebuilds: BTreeSet::new(),
             harmed: false,
+            harmed_lately: false,
             striking: Striking::default(),
             struck: BTreeMap::new(),
             kept: BTreeMap::new(),
