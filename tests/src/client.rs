@@ -48,15 +48,8 @@ impl Client {
         authority: &Path,
         call_max: Duration,
     ) -> anyhow::Result<Self> {
-        let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
-        let operator = certificates.join(Role::Operator.file_stem(code));
-        let identity =
-            Identity::from_pem(read(&operator.with_extension("pem"))?, read(&operator.with_extension("key"))?);
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(read(authority)?))
-            .identity(identity)
-            .domain_name(Role::Node.dns_name(code));
-        let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?.timeout(call_max);
+        let endpoint = endpoint((Role::Operator, code), code, address, certificates, authority)?;
+        let endpoint = endpoint.timeout(call_max);
         Ok(Self { code, channel: endpoint.connect_lazy() })
     }
 
@@ -201,6 +194,24 @@ impl Client {
     fn error(&self, doing: &str, status: &Status) -> anyhow::Error {
         anyhow!("{doing} at {}: {}", self.code, words(status))
     }
+}
+
+/// A line over mutual TLS: who calls is in `certificates`, who is called shows a certificate of `authority`.
+pub fn endpoint(
+    (role, own): (Role, DivisionCode),
+    called: DivisionCode,
+    address: std::net::SocketAddr,
+    certificates: &Path,
+    authority: &Path,
+) -> anyhow::Result<Endpoint> {
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+    let files = certificates.join(role.file_stem(own));
+    let identity = Identity::from_pem(read(&files.with_extension("pem"))?, read(&files.with_extension("key"))?);
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(read(authority)?))
+        .identity(identity)
+        .domain_name(Role::Node.dns_name(called));
+    Ok(Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?)
 }
 
 /// The answer is lost, or there never was one; whether the entry was written is not known.

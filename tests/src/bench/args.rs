@@ -32,6 +32,63 @@ pub enum Scenario {
         The records are written by a process that is killed while it writes on; a directory that has data is used \
         as it is.")]
     Opening(OpeningArgs),
+    /// Measure durable entries a second at one workroom: one client, 16 clients, an import.
+    #[command(after_help = "Example: wuji-bench ingest --at /var/tmp --json ingest.json")]
+    Ingest(OneArgs),
+    /// Measure how soon an entry is in the province's total, four hops up.
+    #[command(after_help = "Example: wuji-bench freshness --at /var/tmp --json freshness.json")]
+    Freshness(OneArgs),
+    /// Measure how soon the province has what a workroom wrote while it was cut off, and over how many bytes.
+    #[command(after_help = "Example: wuji-bench catch-up --at /var/tmp --json catch-up.json")]
+    CatchUp(OneArgs),
+    /// Measure how fast one node takes the feeds of 16 and of 200 children.
+    #[command(after_help = "Example: wuji-bench fan-in --at /var/tmp --json fan-in.json")]
+    FanIn(OneArgs),
+    /// Measure memory, start, open files, threads, bytes on disk, and the programs' sizes.
+    #[command(after_help = "Example: wuji-bench footprint --at /var/tmp --json footprint.json")]
+    Footprint(OneArgs),
+    /// Measure ingest, freshness, catch-up, fan-in, footprint, and the queries of a small province.
+    #[command(after_help = "Examples:\n  wuji-bench all --at /var/tmp --dir results\n  \
+        wuji-bench all --small --dir results    that everything works, not how fast it is\n\n\
+        Writes NAME.json of each, and all tables into all.md.")]
+    All(AllArgs),
+}
+
+/// One scenario over nodes of its own.
+#[derive(Clone, Debug, Args)]
+pub struct OneArgs {
+    /// How.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// Also write everything as JSON to this file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// How nodes of a scenario's own are made.
+#[derive(Clone, Debug, Args)]
+pub struct MeasureArgs {
+    /// Few entries: shows that everything works, not how fast it is.
+    #[arg(long)]
+    pub small: bool,
+    /// On which disk: a directory in which the nodes' own is made, and removed at the end; without
+    /// it, the system's directory for temporary files.
+    #[arg(long)]
+    pub at: Option<PathBuf>,
+    /// The `wuji-node` to measure; without it, the one of these sources, which is built if need be.
+    #[arg(long)]
+    pub node: Option<PathBuf>,
+}
+
+/// All scenarios of speed and size.
+#[derive(Clone, Debug, Args)]
+pub struct AllArgs {
+    /// How.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// Where the tables and the JSON go.
+    #[arg(long)]
+    pub dir: PathBuf,
 }
 
 /// Which workroom.

@@ -245,7 +245,7 @@ mod tests {
         let silent: Vec<_> = silent.iter().map(|measure| measure.id()).collect();
         assert_eq!(
             silent,
-            ["expected", "received", "received.months", "adopted"],
+            ["expected", "received", "received.months", "adopted", "unsettled"],
             "what parents and nodes count has none"
         );
     }

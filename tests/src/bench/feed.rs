@@ -126,7 +126,7 @@ impl<'c> Feeds<'c> {
 }
 
 /// What follows the scope in the key of a cell.
-fn behind_scope(scope: DivisionCode, of: &Contribution, grain: Grain) -> Vec<u8> {
+pub(super) fn behind_scope(scope: DivisionCode, of: &Contribution, grain: Grain) -> Vec<u8> {
     let period = Period::of(period::date(of.day), grain);
     let key = CellKey { scope, measure: of.measure, period, part: of.part.clone() }.to_bytes();
     key.get(CellKey::scope_prefix(scope).len()..).unwrap_or_default().to_vec()

@@ -1,7 +1,7 @@
 //! What the machine itself allows, measured in the same run: no answer over a connection is
 //! faster than its cheapest call, no write is durable before an `fdatasync`.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -29,6 +29,9 @@ pub struct Limits {
     pub append_fdatasync_per_second: f64,
     /// One of them.
     pub append_fdatasync: Latency,
+    /// Writes of 512 B over space that was written before, each with an `fdatasync`: no journal is
+    /// faster than this.
+    pub overwrite_fdatasync: Latency,
 }
 
 impl Limits {
@@ -43,10 +46,30 @@ impl Limits {
         check().await?;
         let round_trip = latency::repeat(repetitions, check).await?;
         let directory = directory.to_owned();
-        let (append_fdatasync_per_second, append_fdatasync) =
-            tokio::task::spawn_blocking(move || appends(&directory)).await??;
-        Ok(Self { round_trip, append_fdatasync_per_second, append_fdatasync })
+        let syncs = tokio::task::spawn_blocking(move || anyhow::Ok((appends(&directory)?, overwrites(&directory)?)));
+        let ((append_fdatasync_per_second, append_fdatasync), overwrite_fdatasync) = syncs.await??;
+        Ok(Self { round_trip, append_fdatasync_per_second, append_fdatasync, overwrite_fdatasync })
     }
+
+    /// The least time of a durable entry that is sent by itself: there and back, and one `fdatasync`.
+    pub const fn durable_call_ms(&self) -> f64 {
+        self.round_trip.p50_ms + self.overwrite_fdatasync.p50_ms
+    }
+}
+
+fn overwrites(directory: &Path) -> anyhow::Result<Latency> {
+    let mut file = tempfile::tempfile_in(directory).context("making a file for the limit of fdatasync")?;
+    file.write_all(&vec![0; APPEND_BYTES * APPENDS])?;
+    file.sync_all()?;
+    file.rewind()?;
+    let mut times = Vec::with_capacity(APPENDS);
+    for _ in 0..APPENDS {
+        let before = Instant::now();
+        file.write_all(&[1; APPEND_BYTES])?;
+        file.sync_data()?;
+        times.push(before.elapsed());
+    }
+    Ok(Latency::of(times))
 }
 
 fn appends(directory: &Path) -> anyhow::Result<(f64, Latency)> {

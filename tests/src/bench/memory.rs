@@ -20,9 +20,26 @@ pub fn resident(process: u32) -> anyhow::Result<u64> {
     status(&format!("/proc/{process}/status"), "VmRSS:")
 }
 
+/// The most that a process ever held in memory, in bytes.
+pub fn peak(process: u32) -> anyhow::Result<u64> {
+    status(&format!("/proc/{process}/status"), "VmHWM:")
+}
+
 /// The most that this process ever held in memory, in bytes.
 pub fn own_peak() -> anyhow::Result<u64> {
     status("/proc/self/status", "VmHWM:")
+}
+
+/// How many threads a process has.
+pub fn threads(process: u32) -> anyhow::Result<u64> {
+    let file = format!("/proc/{process}/task");
+    Ok(fs::read_dir(&file).with_context(|| format!("reading {file}"))?.count() as u64)
+}
+
+/// How many files, sockets and the like a process has open.
+pub fn open_files(process: u32) -> anyhow::Result<u64> {
+    let file = format!("/proc/{process}/fd");
+    Ok(fs::read_dir(&file).with_context(|| format!("reading {file}"))?.count() as u64)
 }
 
 fn status(file: &str, name: &str) -> anyhow::Result<u64> {
@@ -77,5 +94,19 @@ impl Watch {
     pub async fn most(self) -> anyhow::Result<u64> {
         drop(self.end);
         self.looking.await.context("watching a process's memory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_linux_tells_of_a_process_is_read() {
+        let this = std::process::id();
+        let file = tempfile::tempfile().unwrap();
+        assert!(open_files(this).unwrap() > 0 && threads(this).unwrap() > 0);
+        assert!(resident(this).unwrap() > 1 << 20 && peak(this).unwrap() >= resident(this).unwrap() / 2);
+        drop(file);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 use wuji::output::number;
 
@@ -96,6 +96,13 @@ impl Check {
     pub const fn holds(&self) -> bool {
         self.wanted == self.found
     }
+}
+
+/// Fails with the names of those that do not hold.
+pub fn all_hold(checks: &[Check]) -> anyhow::Result<()> {
+    let wrong: Vec<&str> = checks.iter().filter(|check| !check.holds()).map(|check| check.name.as_str()).collect();
+    ensure!(wrong.is_empty(), "answers that do not tie out: {}", wrong.join("; "));
+    Ok(())
 }
 
 /// Everything of a run.

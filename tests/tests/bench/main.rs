@@ -2,6 +2,7 @@
 //! are not judged here.
 #![expect(clippy::unwrap_used, reason = "tests; helpers are not test functions to clippy")]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -73,4 +74,47 @@ fn a_finished_province_is_used_as_it_is_and_another_one_is_not_taken_for_it() {
     assert!(!other.status.success() && said(&other).contains("name another directory"), "{}", said(&other));
     let nothing = bench(&["query", "--dir", directory.path().to_str().unwrap()]);
     assert!(!nothing.status.success() && said(&nothing).contains("wuji-bench province"), "{}", said(&nothing));
+}
+
+/// What a scenario of speed or size wrote: each figure once, with its target where there is one.
+fn figures_of(directory: &Path, scenario: &str) -> Vec<Value> {
+    let text = std::fs::read(directory.join(format!("{scenario}.json"))).unwrap();
+    let report: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(report["scenario"], scenario);
+    for limit in ["round_trip", "append_fdatasync", "overwrite_fdatasync"] {
+        assert!(is_latency(&report["limits"][limit]), "{scenario}: {limit}");
+    }
+    let checks = report["checks"].as_array().unwrap();
+    assert!(!checks.is_empty() && checks.iter().all(|check| check["wanted"] == check["found"]), "{checks:?}");
+    assert!(checks.iter().any(|check| check["wanted"].as_i64().unwrap() > 0), "{scenario} wrote something");
+    let figures = report["figures"].as_array().unwrap();
+    let is_measured = |figure: &Value| {
+        let times = &figure["latency"];
+        figure["value"].as_f64().unwrap() > 0.0 && (times.is_null() || is_latency(times))
+    };
+    assert!(figures.iter().all(is_measured), "{figures:?}");
+    figures.clone()
+}
+
+#[test]
+fn all_scenarios_write_their_figures_beside_targets_and_their_answers_tie_out() {
+    let home = tempfile::tempdir().unwrap();
+    let results = home.path().join("results");
+    let at = home.path().to_str().unwrap();
+    let output = bench(&["all", "--small", "--at", at, "--dir", results.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    let tables = std::fs::read_to_string(results.join("all.md")).unwrap();
+    for (scenario, count, targets) in
+        [("ingest", 3, 3), ("freshness", 4, 2), ("catch-up", 3, 2), ("fan-in", 8, 4), ("footprint", 33, 13)]
+    {
+        let figures = figures_of(&results, scenario);
+        let with_target = figures.iter().filter(|figure| figure["met"].is_boolean()).count();
+        assert!(figures.len() >= count && with_target >= targets, "{scenario}: {figures:?}");
+        for figure in &figures {
+            assert!(tables.contains(&format!("| {} |", figure["name"].as_str().unwrap())), "{figure}");
+        }
+    }
+    assert!(results.join("query.json").is_file() && tables.contains("### query"), "{tables}");
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["results"], "the nodes' directories are removed");
 }
