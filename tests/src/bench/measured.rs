@@ -214,7 +214,8 @@ fn write_row(out: &mut String, row: &Row) -> std::fmt::Result {
     );
     let target = row.target.map_or_else(String::new, |target| target.shown(row.value));
     let Row { name, value, unit, beside, rivals, .. } = row;
-    writeln!(out, "| {name} | {} {unit} | {times} | {beside} | {target} | {rivals} |", amount(*value))
+    let measured = format!("{} {unit}", amount(*value));
+    writeln!(out, "| {name} | {} | {times} | {beside} | {target} | {rivals} |", measured.trim_end())
 }
 
 /// With as many digits as say something.

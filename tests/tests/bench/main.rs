@@ -1,6 +1,6 @@
 //! The program `wuji-bench` works: its figures are all there and its answers tie out. Times
 //! are not judged here.
-#![expect(clippy::unwrap_used, reason = "tests; helpers are not test functions to clippy")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests; helpers are not test functions to clippy")]
 
 use std::path::Path;
 use std::process::{Command, Output};
