@@ -1,5 +1,6 @@
 //! The care of a node's data: backup, restore, verify, compact, and its journal for auditors.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use crate::case::{CASE, Held, check_said};
@@ -104,7 +105,8 @@ fn an_auditor_gets_the_journal_with_hashes_and_without_personal_values() {
         assert_eq!(entry["previous_hash"], previous, "{line}");
         entry["chain_hash"].as_str().unwrap().clone_into(&mut previous);
     }
-    let hexed: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut hexed = String::new();
+    name.bytes().for_each(|byte| write!(hexed, "{byte:02x}").unwrap());
     assert!(!export.contains(&hexed) && !export.contains(name));
     let csv = place.wuji(&["journal", "export", "--format", "csv", "--from", "2", "--to", "3"]).done();
     assert_eq!(csv.lines().count(), 3, "{csv}");
