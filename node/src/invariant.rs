@@ -84,7 +84,7 @@ pub fn false_totals(index: &dyn Index, own: DivisionCode) -> Result<Vec<CellKey>
 /// 5: the stored digests are those of the stored items.
 pub fn digests_are_of_items(index: &dyn Index, own: &ItemHasher, feed: Digest) -> Result<(), IndexError> {
     let mut digests = Digests::new(own.clone(), digests::held(index)?);
-    index.scan(&[], None, &mut |key, value| {
+    index.scan(&keys::items(), None, &mut |key, value| {
         digests.add(key, value)?;
         Ok(ControlFlow::Continue(()))
     })?;

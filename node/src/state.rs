@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use wuji_proto::stored::entry::Event;
 use wuji_proto::{DivisionCode, stored, v1};
 
@@ -396,7 +397,8 @@ fn append(journal: &mut JournalWriter, time: &NodeTime, event: Event) -> Result<
 
 /// Folds what the journal has beyond the index.
 fn replay(writer: &mut Writer, journal: &JournalReader, applied: u64) -> Result<(), OpenError> {
-    let mut group = Vec::with_capacity(REPLAY_ENTRIES);
+    let (mut group, began) = (Vec::with_capacity(REPLAY_ENTRIES), Instant::now());
+    let behind = journal.tail().sequence.saturating_sub(applied);
     for frame in journal.entries_from(applied + 1) {
         let frame = frame?;
         group.push(Committed { position: frame.position, entry: frame.entry });
@@ -404,7 +406,9 @@ fn replay(writer: &mut Writer, journal: &JournalReader, applied: u64) -> Result<
             writer.replay(std::mem::take(&mut group))?;
         }
     }
-    Ok(writer.replay(group)?)
+    writer.replay(group)?;
+    tracing::info!(entries = behind, ms = began.elapsed().as_millis(), "the index has followed the journal");
+    Ok(())
 }
 
 impl From<WriterError> for OpenError {

@@ -27,6 +27,9 @@ use crate::writer::Job;
 /// Intents that may wait; callers wait beyond.
 pub const INTENTS_MAX: usize = 1_024;
 
+/// Entries that the index may be behind the journal: two of its batches.
+const BEHIND_ENTRIES_MAX: u64 = 16_384;
+
 /// Entries that one group takes at most, but for its last intent.
 const GROUP_ENTRIES_MAX: usize = 2_048;
 
@@ -378,6 +381,8 @@ impl Committer {
                 let committed =
                     entries.map(|(new, position)| Committed { position, entry: new.entry }).collect::<Vec<_>>();
                 self.hand_on(committed, group.acceptances).await;
+                // A long import is folded as it is written, so that a kill leaves little to be replayed.
+                self.store.wait_applied(self.last.saturating_sub(BEHIND_ENTRIES_MAX)).await;
             }
             Err(error) => {
                 tracing::error!(%error, "the journal refused a group");

@@ -16,7 +16,7 @@ use crate::store::{Follower, Store};
 pub const FORMER_BYTES_MAX: usize = 64 << 20;
 
 /// A copy under way, which follows the writer for as long as somebody keeps it.
-pub struct Copy {
+pub struct Copying {
     /// The first key that is not copied; `None`: all are.
     next: Option<Vec<u8>>,
     /// What keys from `next` on held at the moment of the copy, where it has changed since.
@@ -34,7 +34,7 @@ pub struct StepSize {
     pub bytes: usize,
 }
 
-impl Copy {
+impl Copying {
     /// Begins one of the state that the store has now; `look` is shown that state.
     pub fn begin<T>(
         store: &Store,
@@ -90,7 +90,7 @@ impl Copy {
     }
 }
 
-impl Follower for Copy {
+impl Follower for Copying {
     fn follow(&mut self, index: &dyn Index, writes: &Writes) {
         let Some(next) = self.next.clone() else { return };
         for key in writes.range(next..).map(|(key, _)| key) {
@@ -140,7 +140,7 @@ mod tests {
             let index = MemoryIndex::default();
             index.apply(&before).unwrap();
             let wanted = all(&index);
-            let mut copy = Copy { next: Some(Vec::new()), former: BTreeMap::new(), former_bytes: 0, failed: None };
+            let mut copy = Copying { next: Some(Vec::new()), former: BTreeMap::new(), former_bytes: 0, failed: None };
             let mut copied = Vec::new();
             let mut write = meanwhile.into_iter();
             loop {
@@ -162,7 +162,7 @@ mod tests {
         let all: Writes =
             (0..keys).map(|key| (key.to_be_bytes().to_vec(), Some(vec![1; crate::index::VALUE_BYTES_MAX]))).collect();
         index.apply(&all).unwrap();
-        let mut copy = Copy { next: Some(Vec::new()), former: BTreeMap::new(), former_bytes: 0, failed: None };
+        let mut copy = Copying { next: Some(Vec::new()), former: BTreeMap::new(), former_bytes: 0, failed: None };
         copy.follow(&index, &all);
         assert!(copy.former.is_empty(), "nothing is kept for a copy that was given up");
         assert!(matches!(copy.step(&index, StepSize { keys: 1, bytes: 1 }), Err(SnapshotError::Busy)));

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use wuji_proto::stored::{IndexHead, SnapshotHead};
 
 use super::SnapshotError;
-use super::copy::{Copy, StepSize};
+use super::copy::{Copying, StepSize};
 use super::digests;
 use super::file::{Input, Output, Whole, listed};
 use super::shelf::Shelf;
@@ -139,7 +139,7 @@ impl Snapshots {
 
 /// A snapshot under way.
 struct Writing {
-    copy: Arc<Mutex<Copy>>,
+    copy: Arc<Mutex<Copying>>,
     output: Output,
     number: u64,
     aside: PathBuf,
@@ -158,7 +158,7 @@ impl Writing {
             return Err(SnapshotError::Full { free_bytes, needed_bytes });
         }
         let (number, aside) = keeper.kept().begin()?;
-        let (copy, (index, children)) = Copy::begin(store, |index| {
+        let (copy, (index, children)) = Copying::begin(store, |index| {
             let head = index.get(&keys::head())?;
             let head = head.map(|bytes| values::decode::<IndexHead>("the index's head", &bytes)).transpose()?;
             Ok((head, digests::held(index)?))

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tokio::time::Instant;
 use wuji_proto::stored::{FoldedStart, IndexHead};
 use wuji_proto::{Digest, Incarnation, Sequence, stored, wire};
 
@@ -82,7 +83,9 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     // What a compaction that was cut off left: either it had not begun to count, or it is the former index.
     let compacted = directory.with_extension("compact");
     env.disk.remove(&compacted).map_err(|source| OpenError::MoveAside { path: compacted, source })?;
+    let began = Instant::now();
     let found = find(env, options, &directory);
+    let index_ms = began.elapsed().as_millis();
     // Where the index is gone, a snapshot proves as well what the journal had.
     let snapshot_mark = || Shelf::of(env.disk.as_ref(), &options.directory).mark(options.code);
     let journal_options = journal::OpenOptions {
@@ -111,6 +114,13 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
             rebuild(env, options, &directory, &reason, (recovery.incarnation, &reader))?
         }
     };
+    tracing::info!(
+        clean,
+        ms = began.elapsed().as_millis(),
+        index_ms,
+        applied = head.applied,
+        "journal and index are open"
+    );
     if !head.rebuilt.is_empty() {
         tracing::warn!(reason = head.rebuilt, "rebuilding the index");
     }
@@ -226,8 +236,22 @@ fn check(
     }
     // Damage often shows only in reading; and the stored digests, of the feed and of what is held
     // of each child, must be those of the stored items.
-    let whole = |own| invariant::digests_are_of_items(index, own, feed_head(head).digest);
-    read.map_or(Ok(()), whole).map_err(|error| error.to_string())
+    read.map_or(Ok(()), |own| read_all(index, head, own)).map_err(|error| error.to_string())
+}
+
+/// Reads all of an index, a part beside the other: most of a workroom's is its records, and the
+/// values that must be unique.
+fn read_all(index: &dyn Index, head: &IndexHead, own: &ItemHasher) -> Result<(), IndexError> {
+    let behind_records = keys::after(&keys::all_records()).unwrap_or_default();
+    let read = |from: &[u8], to: &[u8]| index.scan(from, Some(to), &mut |_, _| Ok(ControlFlow::Continue(())));
+    std::thread::scope(|threads| {
+        let records = threads.spawn(|| read(&[], &behind_records));
+        let values = threads.spawn(|| read(&behind_records, &keys::items()));
+        invariant::digests_are_of_items(index, own, feed_head(head).digest)?;
+        let panicked = |_| IndexError::Damaged("reading it panicked".to_owned());
+        records.join().map_err(panicked)??;
+        values.join().map_err(panicked)?
+    })
 }
 
 /// An index in place of one that cannot be used: what the newest snapshot holds that fits the
