@@ -117,6 +117,20 @@ fn of_two_nodes_that_come_with_one_code_at_once_the_first_is_let_in() {
     });
 }
 
+#[test]
+fn a_clock_that_jumps_by_years_and_back_does_not_carry_a_township_back() {
+    support::block_on(async {
+        let mut federation = Federation::start().await;
+        federation.set_clock(1, "2030-03-01");
+        federation.settle().await;
+        federation.set_clock(1, "2026-11-20");
+        federation.act(Act::Submit { leaf: 0, seed: 1 }).await;
+        federation.settle().await;
+        federation.check();
+        assert_eq!(federation.total(), 1, "its workrooms were let in on a day that has not come yet");
+    });
+}
+
 /// Two workrooms of one township with five cases; the first comes back with an empty machine.
 async fn replaced() -> Federation {
     let mut federation = Federation::start().await;

@@ -375,6 +375,8 @@ impl Committer {
                 self.metrics.entries.inc_by(positions.len() as u64);
                 self.last = positions.last().map_or(self.last, |position| position.sequence);
                 self.acknowledged.store(self.last, Ordering::Release);
+                // A clock that is set back does not carry the node back behind what it wrote.
+                group.entries.iter().for_each(|new| self.time.observe(new.entry.at_ms));
                 self.refusing.send_if_modified(|reason| !std::mem::take(reason).is_empty());
                 group.answers.into_iter().for_each(Answer::send);
                 let entries = std::mem::take(&mut group.entries).into_iter().zip(positions);

@@ -25,6 +25,9 @@ pub fn has_stamp_in_month(draft: &Draft<'_>, code: DivisionCode, day: i32) -> Re
 
 /// The days from `first` to `last` that have.
 pub fn stamped_days(draft: &Draft<'_>, code: DivisionCode, first: i32, last: i32) -> Result<BTreeSet<i32>, IndexError> {
+    if first > last {
+        return Ok(BTreeSet::new());
+    }
     let days = stamps(draft, code, first, last)?;
     Ok(days.iter().filter_map(|(key, _)| cell(key)).map(|cell| day_of(&cell)).collect())
 }

@@ -126,6 +126,9 @@ impl World {
     fn adopt(&mut self, unit: usize) -> Result<(), Broken> {
         let (code, parent) = (self.units[unit].code, self.units[unit].parent.unwrap());
         self.live_until_held(unit)?;
+        // A parent that lacks what the former life sent last waits for it no longer, once another is
+        // accepted: until the new one has sent, what it tells is older than the last quiet.
+        self.unjudged |= self.known(unit).is_some_and(|child| child.catching_up);
         let keep = self.is_leaf(unit) && self.dice.percent(50);
         let history = self.held_cells(unit);
         let mut kept = keep && self.decide(parent, &Request::Adopt(code, true))?;

@@ -338,7 +338,7 @@ impl World {
             let (code, roll) = (world.units[unit].code, world.dice.number());
             let harmed = world.units[parent].machine.damage_index(|index| other_amount(index, code, roll));
             world.harmed |= harmed;
-            world.harmed_lately |= harmed;
+            world.unjudged |= harmed;
             world.tell(parent, format_args!("what it holds of {code} is damaged: {harmed}"));
             world.start(parent);
             world.start(unit);

@@ -90,7 +90,7 @@ impl World {
         self.check_digests()?;
         self.excused.clear();
         self.rebuilds.clear();
-        self.harmed_lately = false;
+        self.unjudged = false;
         self.truth.quiet();
         Ok(())
     }

@@ -48,7 +48,7 @@ impl World {
     /// Every total of a node lies within what the workrooms below can have had since the last
     /// quiet. A node that knows that it lacks something is not asked.
     fn check_range(&self, unit: usize) -> Result<(), Broken> {
-        if self.harmed_lately || self.exempt.contains(&unit) {
+        if self.unjudged || self.exempt.contains(&unit) {
             return Ok(());
         }
         let Some(seen) = self.seen(unit) else { return Ok(()) };

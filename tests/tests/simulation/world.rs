@@ -93,8 +93,8 @@ pub struct World {
     pub rebuilds: BTreeSet<usize>,
     /// An index has been damaged.
     pub harmed: bool,
-    /// Since the last quiet: totals may be made of damaged parts until all of these are replaced.
-    pub harmed_lately: bool,
+    /// Since the last quiet: totals may be made of parts that are damaged or too old.
+    pub unjudged: bool,
     pub striking: Striking,
     /// How often each fault has struck.
     pub struck: BTreeMap<Fault, u64>,
@@ -122,7 +122,8 @@ pub fn catch_panics() {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if STEPPING.get() {
-                PANICS.with_borrow_mut(|panics| panics.push(panic.to_string()));
+                let trace = std::backtrace::Backtrace::force_capture();
+                PANICS.with_borrow_mut(|panics| panics.push(format!("{panic}\n{trace}")));
             } else {
                 former(panic);
             }
@@ -204,7 +205,7 @@ impl World {
             excused: BTreeSet::new(),
             rebuilds: BTreeSet::new(),
             harmed: false,
-            harmed_lately: false,
+            unjudged: false,
             striking: Striking::default(),
             struck: BTreeMap::new(),
             kept: BTreeMap::new(),
