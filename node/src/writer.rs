@@ -440,7 +440,7 @@ impl Pass {
 fn decided_about(event: &stored::entry::Event) -> Option<DivisionCode> {
     use stored::entry::Event;
     let code = match event {
-        Event::ChildAccepted(accepted) if accepted.mode() != Mode::First => &accepted.code,
+        Event::ChildAccepted(accepted) if accepted.mode() == Mode::KeepHistory => &accepted.code,
         Event::ChildReleased(released) => &released.code,
         Event::ChildRetired(retired) => &retired.code,
         _ => return None,

@@ -30,13 +30,10 @@ pub(super) fn accepted(
         Incarnation::from_slice(&entry.incarnation).ok_or_else(|| misfit(at, "an incarnation has not 16 bytes"))?;
     let mut child = Child::read(&group.draft, code)?.ok_or_else(|| misfit(at, format!("{code} is not registered")))?;
     child.connected_from = child.connected_from.or_else(|| Some(period::days(civil_date(at_ms))));
+    // What this node may lack of the former life it lacks until the new one has sent.
+    let catching_up = child.catching_up && entry.mode() != Mode::KeepHistory;
     match entry.mode() {
-        Mode::First => {
-            // One that this node regained: until it shows a complete mark.
-            let catching_up = child.catching_up;
-            child.accept(incarnation, entry.first_epoch);
-            child.catching_up = catching_up;
-        }
+        Mode::First => child.accept(incarnation, entry.first_epoch),
         Mode::KeepHistory => {
             keep(group, code)?;
             child.accept(incarnation, entry.first_epoch);
@@ -47,6 +44,7 @@ pub(super) fn accepted(
             replace(group, code, &mut child, (incarnation, entry.first_epoch))?;
         }
     }
+    child.catching_up = catching_up;
     forget_starts(group, code)?;
     child.write(&mut group.draft, code);
     Ok(())
