@@ -204,6 +204,7 @@ fn create(env: &Env, directory: &Path, options: &OpenOptions, lock: DiskLock) ->
         acknowledged: mark.sequence,
         error: JournalError::Lost {
             file: segment_path(directory, 1),
+            offset: 0,
             found: 0,
             acknowledged: mark.sequence,
             proof: format!("the index had applied entry {}", mark.sequence),
@@ -314,9 +315,8 @@ fn accepted(loss: Option<Loss>, options: &OpenOptions) -> Result<Option<Loss>, J
 /// accepted it: until then the newer image may still be put back.
 fn went_back(shared: &Shared, tail: &Tail, options: &OpenOptions) -> Option<Loss> {
     let acknowledged = options.went_back.filter(|_| options.accept_loss)?;
-    let (file, found) = (shared.path(tail.header.id), tail.end.sequence - 1);
     let proof = format!("the parent has seen entry {acknowledged}, which this journal does not hold");
-    Some(Loss { acknowledged, error: JournalError::Lost { file, found, acknowledged, proof } })
+    Some(Loss { acknowledged, error: tail.lost(shared, acknowledged, proof) })
 }
 
 /// Writes the entry that begins the journal, and the one that begins another life of it.

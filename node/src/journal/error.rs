@@ -72,7 +72,7 @@ pub enum JournalError {
     },
     /// Acknowledged entries are gone from the end of the journal.
     #[error(
-        "the journal has lost acknowledged {}: {} ends with entry {found}, but {proof}. Nothing was changed. \
+        "the journal has lost acknowledged {}: {} ends at byte {offset} with entry {found}, but {proof}. Nothing was changed. \
          Restore a newer copy of the data directory if there is one; to go on without them, start with --accept-loss",
         range(*found, *acknowledged),
         file.display()
@@ -80,6 +80,8 @@ pub enum JournalError {
     Lost {
         /// The last segment.
         file: PathBuf,
+        /// Behind its last entry.
+        offset: u64,
         /// The last entry that is there; 0: none.
         found: u64,
         /// The last entry that is known to have been acknowledged.

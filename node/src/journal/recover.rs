@@ -141,7 +141,7 @@ pub(super) fn find_loss(
     }
     Ok(by_mark.map(|(acknowledged, proof)| Loss {
         acknowledged,
-        error: JournalError::Lost { file: shared.path(tail.header.id), found, acknowledged, proof },
+        error: tail.lost(shared, acknowledged, proof),
     }))
 }
 

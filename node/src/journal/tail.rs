@@ -144,6 +144,12 @@ fn judge_rest(path: &Path, segment: u64, rest: &[u8], known: &Known) -> Result<R
 }
 
 impl Tail {
+    /// The complaint that entries behind the end were acknowledged.
+    pub(super) fn lost(&self, shared: &Shared, acknowledged: u64, proof: String) -> JournalError {
+        let (file, offset) = (shared.path(self.header.id), self.end.offset);
+        JournalError::Lost { file, offset, found: self.end.sequence - 1, acknowledged, proof }
+    }
+
     /// Makes the tail durable as it was read. After a failed sync the page cache may hold
     /// what the disk does not, so the group that no mark proves is written once more; a torn
     /// rest is zeroed, unless it is to be kept.

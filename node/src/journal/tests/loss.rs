@@ -24,7 +24,9 @@ fn an_index_ahead_of_the_journal_names_the_lost_entries_and_nothing_is_changed()
     let (disk, incarnation, _) = rolled_back();
     let before = disk.content(&segment(1));
     let error = try_open_with(&disk, &mark(9, incarnation)).err().unwrap().to_string();
+    let end = disk.content(&segment(1)).iter().rposition(|byte| *byte != 0).unwrap() as u64 / 8 * 8 + 8;
     assert!(error.contains("entries 7..9") && error.contains("--accept-loss"), "{error}");
+    assert!(error.contains(&format!("at byte {end}")), "{error}");
     assert_eq!(disk.content(&segment(1)), before);
     assert!(try_open_with(&disk, &mark(6, incarnation)).is_ok());
 }
