@@ -75,36 +75,74 @@ impl Client {
 
     /// Writes an entry, again with the same id while the node is away.
     pub async fn submit_until_acknowledged(&self, entry: &Entry) -> anyhow::Result<v1::Receipt> {
-        let what = format!("{} acknowledges an entry", self.code);
-        let submitted = wait::until(&what, async || match self.try_submit(entry).await {
+        self.until_acknowledged("submitting", async || self.try_submit(entry).await).await
+    }
+
+    /// Calls again while the node is away; a call is such that it may be repeated.
+    pub async fn until_acknowledged<T>(
+        &self,
+        doing: &str,
+        mut call: impl AsyncFnMut() -> Result<T, Status>,
+    ) -> anyhow::Result<T> {
+        let what = format!("{} answers {doing}", self.code);
+        let called = wait::until(&what, async || match call().await {
             Err(status) if may_have_been_away(&status) => Err(words(&status)),
             other => Ok(other),
         });
-        submitted.await?.map_err(|status| self.error("submitting", &status))
+        called.await?.map_err(|status| self.error(doing, &status))
     }
 
-    /// Replaces an entry's values.
-    pub async fn amend(&self, entry: &Entry, base_revision: u32) -> anyhow::Result<v1::Receipt> {
+    /// Replaces an entry's values; fails at once if the node is away.
+    pub async fn try_amend(&self, entry: &Entry, base_revision: u32) -> Result<v1::Receipt, Status> {
         let request = v1::AmendRequest {
             ledger: entry.ledger.to_owned(),
             id: entry.id.to_string(),
             base_revision,
             values: entry.values.clone(),
         };
-        let reply = LedgerClient::new(self.channel()).amend(request).await;
-        Ok(reply.map_err(|status| self.error("amending", &status))?.into_inner())
+        Ok(LedgerClient::new(self.channel()).amend(request).await?.into_inner())
+    }
+
+    /// Replaces an entry's values.
+    pub async fn amend(&self, entry: &Entry, base_revision: u32) -> anyhow::Result<v1::Receipt> {
+        self.try_amend(entry, base_revision).await.map_err(|status| self.error("amending", &status))
+    }
+
+    /// Voids an entry; fails at once if the node is away.
+    pub async fn try_void(&self, ledger: &str, id: &str, base_revision: u32) -> Result<v1::Receipt, Status> {
+        let (ledger, id, reason) = (ledger.to_owned(), id.to_owned(), "重复录入".to_owned());
+        let request = v1::VoidRequest { ledger, id, base_revision, reason };
+        Ok(LedgerClient::new(self.channel()).void(request).await?.into_inner())
     }
 
     /// Voids an entry.
     pub async fn void(&self, entry: &Entry, base_revision: u32) -> anyhow::Result<v1::Receipt> {
-        let request = v1::VoidRequest {
-            ledger: entry.ledger.to_owned(),
-            id: entry.id.to_string(),
-            base_revision,
-            reason: "重复录入".to_owned(),
-        };
-        let reply = LedgerClient::new(self.channel()).void(request).await;
-        Ok(reply.map_err(|status| self.error("voiding", &status))?.into_inner())
+        let voided = self.try_void(entry.ledger, &entry.id.to_string(), base_revision).await;
+        voided.map_err(|status| self.error("voiding", &status))
+    }
+
+    /// Imports a file of at most 1,000 rows; fails at once if the node is away. What a row became, in the
+    /// order of rows.
+    pub async fn try_import(
+        &self,
+        ledger: &str,
+        columns: &[&str],
+        rows: &[Vec<String>],
+    ) -> Result<Vec<v1::ImportVerdict>, Status> {
+        use v1::import_request::Part;
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        let header = v1::ImportHeader { ledger: ledger.to_owned(), columns };
+        let rows = (1..).zip(rows).map(|(line, cells)| v1::ImportRow { line, cells: cells.clone() }).collect();
+        let parts = [Part::Header(header), Part::Rows(v1::ImportRows { rows })];
+        let requests = parts.map(|part| v1::ImportRequest { part: Some(part) });
+        let replies = LedgerClient::new(self.channel()).import(tokio_stream::iter(requests)).await;
+        let (mut replies, mut verdicts) = (replies?.into_inner(), Vec::new());
+        while let Some(reply) = replies.message().await? {
+            if let Some(v1::import_reply::Part::Verdicts(more)) = reply.part {
+                verdicts.extend(more.verdicts);
+            }
+        }
+        Ok(verdicts)
     }
 
     /// Says that there was nothing to enter, in days since 1900-01-01; how many days are new.

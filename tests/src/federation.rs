@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
@@ -148,6 +148,15 @@ impl Federation {
     /// Kills a node with SIGKILL.
     pub async fn kill(&self, code: &str) -> anyhow::Result<()> {
         self.running(code).await?.kill().await
+    }
+
+    /// Starts a node that is not running and kills it a moment later, while it starts or just after.
+    pub async fn kill_while_starting(&self, code: &str, after: Duration) -> anyhow::Result<()> {
+        let unit = self.unit(code)?;
+        self.configure(unit).await?;
+        let node = unit.node.lock().await;
+        ensure!(node.is_none(), "{code} is running already");
+        Node::kill_while_starting(&self.directory(code), after).await
     }
 
     /// Stops a node where it stands with SIGSTOP: its lines stay open and silent.

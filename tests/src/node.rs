@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{program, wait};
 
@@ -77,6 +77,13 @@ impl Node {
         Ok(Refused { status, words })
     }
 
+    /// Starts a node and kills it a moment later, wherever its start has come to by then.
+    pub async fn kill_while_starting(directory: &Path, after: Duration) -> anyhow::Result<()> {
+        let mut child = spawn(&program::node()?, directory, &directory.join("node.log"), &[])?;
+        sleep(after).await;
+        Ok(child.kill().await?)
+    }
+
     /// Its process id; an error once it has ended.
     pub fn id(&self) -> anyhow::Result<u32> {
         self.child.id().context("the node has ended")
@@ -113,7 +120,12 @@ impl Node {
 
 fn spawn(program: &Path, directory: &Path, log: &Path, flags: &[&str]) -> anyhow::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log).context("opening the node's log")?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    // Such as how many rounds a test is to run: a node would take it for configuration, and refuse.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"WUJI_")) {
+        command.env_remove(name);
+    }
+    command
         .arg("--config")
         .arg(directory.join("node.toml"))
         // So that no node outlives its test, however that ends.

@@ -139,10 +139,7 @@ pub(super) fn find_loss(
             return Ok(Some(Loss { acknowledged, error }));
         }
     }
-    Ok(by_mark.map(|(acknowledged, proof)| Loss {
-        acknowledged,
-        error: tail.lost(shared, acknowledged, proof),
-    }))
+    Ok(by_mark.map(|(acknowledged, proof)| Loss { acknowledged, error: tail.lost(shared, acknowledged, proof) }))
 }
 
 /// How an index mark proves that entries are gone; `None`: it does not.
