@@ -37,7 +37,7 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::time::NodeTime;
 use crate::writer::held::first_epoch;
-use crate::writer::{Inbox, JOBS_MAX, Job, Wish, Wishes, Writer, WriterError, WriterOptions};
+use crate::writer::{FreeBytes, Inbox, JOBS_MAX, Job, Wish, Wishes, Writer, WriterError, WriterOptions};
 pub use opening::OpenError;
 use opening::Opened;
 
@@ -139,6 +139,7 @@ impl NodeState {
             hold: options.hold,
             checkpoint_every: options.checkpoint_every,
             metrics: Arc::clone(metrics),
+            free_bytes: free_bytes(env, options),
         };
         let mut writer =
             Writer::new(Arc::clone(&store), Arc::clone(&catalogue), time.clone(), writer_options, wishes(&intents))?;
@@ -349,6 +350,11 @@ impl Drop for Alarm {
             self.ring("a worker of the node panicked".to_owned());
         }
     }
+}
+
+fn free_bytes(env: &Env, options: &StateOptions) -> FreeBytes {
+    let (disk, directory) = (Arc::clone(&env.disk), options.directory.clone());
+    Box::new(move || disk.free_bytes(&directory).ok())
 }
 
 /// The writer's wishes go to the committer. Weak: the writer does not keep it alive.

@@ -40,6 +40,10 @@ pub const JOBS_MAX: usize = 256;
 /// Entries and items that one batch takes at most, but for its last job.
 const BATCH_WEIGHT_MAX: usize = 8_192;
 
+/// Free space below which children's frames are turned away: half of what the journal leaves, so that
+/// figures go up long after entries are refused, and the index, which could not go on, is never without.
+pub const INDEX_RESERVE_BYTES: u64 = crate::journal::DISK_RESERVE_BYTES / 2;
+
 /// How often the writer looks after its holds and checkpoints.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -144,9 +148,13 @@ pub struct Writer {
     checkpoint_every: Duration,
     checkpointed: Arc<watch::Sender<i64>>,
     metrics: Arc<Metrics>,
+    free_bytes: FreeBytes,
     dirty: bool,
     replaying: bool,
 }
+
+/// Bytes that are free on the index's disk; `None`: it does not tell.
+pub type FreeBytes = Box<dyn Fn() -> Option<u64> + Send>;
 
 /// What the writer is started with.
 pub struct WriterOptions {
@@ -158,6 +166,8 @@ pub struct WriterOptions {
     pub checkpoint_every: Duration,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// Asked before a child's frame is taken.
+    pub free_bytes: FreeBytes,
 }
 
 impl Writer {
@@ -182,6 +192,7 @@ impl Writer {
             checkpoint_every: options.checkpoint_every,
             checkpointed,
             metrics: options.metrics,
+            free_bytes: options.free_bytes,
             dirty: true,
             replaying: false,
         })
@@ -328,6 +339,9 @@ impl Writer {
         match job {
             Job::Entries(entries) => entries.iter().try_for_each(|entry| pass.entry(group, fold, entry)),
             Job::Child(job) => {
+                let full = (self.free_bytes)().is_some_and(|free| free < INDEX_RESERVE_BYTES);
+                let job = if full { self.children.no_room(job, &mut pass.answers) } else { Some(job) };
+                let Some(job) = job else { return Ok(()) };
                 self.metrics.items_applied.inc_by(children::items(&job));
                 Ok(self.children.job(*job, group, &self.time, &mut pass.answers)?)
             }

@@ -91,6 +91,8 @@ impl JournalWriter {
         if self.active.is_none() {
             self.begin_again()?;
         }
+        // Also into space that is zeroed already: the index, which follows, needs room as well.
+        self.check_free(0, own)?;
         let Some(active) = &self.active else { return Ok(()) };
         let needed = active.end + bytes + reserve;
         if needed > self.segment_bytes && active.end > HEADER_BYTES as u64 {

@@ -182,6 +182,13 @@ fn is_own(entry: &stored::Entry) -> bool {
     use stored::entry::Event;
     matches!(
         entry.event,
-        Some(Event::Created(_) | Event::Started(_) | Event::Stopped(_) | Event::LossAccepted(_) | Event::Restored(_))
+        Some(
+            Event::Created(_)
+                | Event::Started(_)
+                | Event::CatalogueAdopted(_)
+                | Event::Stopped(_)
+                | Event::LossAccepted(_)
+                | Event::Restored(_)
+        )
     )
 }

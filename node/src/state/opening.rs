@@ -46,6 +46,12 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no room to open the index.
+    #[error("the disk of {path} is full, and the index needs room to be opened: make room and start the node again")]
+    Full {
+        /// The index's directory.
+        path: PathBuf,
+    },
     /// A revision of a measure is not what it was.
     #[error(
         "measure {0} is defined otherwise than when it was first used: a revision never changes; give the new \
@@ -86,6 +92,12 @@ pub fn open(env: &Env, options: &StateOptions, time: &NodeTime) -> Result<Opened
     let began = Instant::now();
     let found = find(env, options, &directory);
     let index_ms = began.elapsed().as_millis();
+    // Not damage: moved aside, it could not be rebuilt either, and what it proves would be gone.
+    if let Err(IndexError::Store { source, .. }) = &found
+        && source.kind() == std::io::ErrorKind::StorageFull
+    {
+        return Err(OpenError::Full { path: directory });
+    }
     // Where the index is gone, a snapshot proves as well what the journal had.
     let snapshot_mark = || Shelf::of(env.disk.as_ref(), &options.directory).mark(options.code);
     let journal_options = journal::OpenOptions {

@@ -322,6 +322,17 @@ impl Children {
         })
     }
 
+    /// Turns a frame away that there is no room for: the child comes again. Other jobs are given back.
+    pub fn no_room(&mut self, job: Box<ChildJob>, answers: &mut Vec<Answer>) -> Option<Box<ChildJob>> {
+        let ChildJob::Frame { child, stream, reply, .. } = *job else { return Some(job) };
+        if self.streams.get(&child) == Some(&stream) {
+            self.ended(child);
+        }
+        let reason = "the parent's disk is full: it takes figures again once there is room".to_owned();
+        answers.push(Answer::Frame(reply, FrameOutcome::Close(Refusal { reason, held: false })));
+        None
+    }
+
     fn frame(
         &mut self,
         code: DivisionCode,
