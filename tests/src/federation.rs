@@ -3,6 +3,7 @@
 //! A federation that is not [finished](Federation::finish) leaves its directory behind, with
 //! every node's configuration, data and log, and says where.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
@@ -176,6 +177,17 @@ impl Federation {
         self.running(code).await?.stop().await
     }
 
+    /// The process of a node.
+    pub async fn process(&self, code: &str) -> anyhow::Result<u32> {
+        let node = self.unit(code)?.node.lock().await;
+        node.as_ref().with_context(|| format!("{code} is not running"))?.id()
+    }
+
+    /// Where a unit's operators and children may call, whether its node runs or not.
+    pub fn door(&self, code: &str) -> anyhow::Result<SocketAddr> {
+        Ok(self.unit(code)?.door.address())
+    }
+
     /// Keeps an image of the disk of a node that is not running.
     pub fn keep_disk(&self, code: &str) -> anyhow::Result<()> {
         copy(&self.directory(code).join("data"), &self.directory(code).join("image"))
@@ -261,7 +273,7 @@ impl Federation {
     }
 
     /// All lines to a unit lead to its node.
-    fn lead(&self, unit: &Unit, to: Option<std::net::SocketAddr>) {
+    fn lead(&self, unit: &Unit, to: Option<SocketAddr>) {
         unit.door.lead(to);
         for child in self.units.iter().filter(|child| child.parent == Some(unit.code)) {
             child.uplink.lead(to);
@@ -284,7 +296,8 @@ impl Drop for Federation {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies a directory with all that is in it.
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -8,7 +8,7 @@ use wuji::sample::random::Random;
 use wuji_tests::TIERS;
 
 /// Rounds of a run that asks for no more: of CI.
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 6;
 /// Rounds between two looks at everything: at most so many looks, and at least so many rounds.
 const LOOKS_MAX: u64 = 30;
 const ROUNDS_PER_LOOK_MIN: u64 = 6;
