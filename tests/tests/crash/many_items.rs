@@ -20,6 +20,7 @@ const WORKROOMS: u64 = 100;
 
 /// The feed.
 pub struct ManyItems {
+    code: DivisionCode,
     items: u64,
     digest: Digest,
     clock: Arc<dyn Clock>,
@@ -28,13 +29,14 @@ pub struct ManyItems {
 
 impl ManyItems {
     pub fn new(items: u64) -> anyhow::Result<Self> {
-        let hasher = ItemHasher::new(CITY.parse()?, incarnation());
+        let code = CITY.parse()?;
+        let hasher = ItemHasher::new(code, incarnation());
         let mut digest = Digest::default();
         for number in 0..items {
             let item = item(number)?;
             digest = digest.with(hasher.hash(&item.key, &item.value.to_bytes()));
         }
-        Ok(Self { items, digest, clock: Env::production().clock, changed: watch::Sender::new(0) })
+        Ok(Self { code, items, digest, clock: Env::production().clock, changed: watch::Sender::new(0) })
     }
 
     fn at(number: u64) -> Watermark {
@@ -66,7 +68,7 @@ fn failed(error: impl std::fmt::Display) -> FeedReadError {
 
 impl FeedSource for ManyItems {
     fn code(&self) -> DivisionCode {
-        CITY.parse().unwrap_or_else(|error| panic!("{CITY}: {error}"))
+        self.code
     }
 
     fn incarnation(&self) -> Incarnation {

@@ -104,7 +104,7 @@ impl Written {
         let frames = frames(&segment)?;
         let end = frames.last().map_or(HEADER_BYTES, |frame| frame.bytes.end);
         segment.truncate(end + SPACE_BYTES);
-        let opened = journal::open(&Env::production(), home.path(), &options(None))?;
+        let opened = journal::open(&Env::production(), home.path(), &options(None)?)?;
         let entries = read(&opened.reader)?;
         let incarnation = opened.recovery.incarnation;
         drop(opened);
@@ -131,14 +131,14 @@ impl Written {
         std::fs::write(&path, bytes)?;
         let wanted = verdict(&self.segment, &self.frames, bytes, mark);
         let mark = mark.map(|sequence| IndexMark { sequence, incarnation: self.incarnation });
-        match (journal::open(&Env::production(), self.home.path(), &options(mark)), wanted) {
+        match (journal::open(&Env::production(), self.home.path(), &options(mark)?), wanted) {
             (Ok(opened), Verdict::Opens(last, cut)) => {
                 self.exactly(&read(&opened.reader)?, last)?;
                 let recovery = &opened.recovery;
                 ensure!((recovery.cut_bytes > 0) == cut, "{} bytes were cut", recovery.cut_bytes);
                 ensure!(recovery.report.is_some() == cut, "what was cut is told as {:?}", recovery.report);
                 drop(opened);
-                let again = journal::open(&Env::production(), self.home.path(), &options(mark))?;
+                let again = journal::open(&Env::production(), self.home.path(), &options(mark)?)?;
                 self.exactly(&read(&again.reader)?, last)?;
                 ensure!(again.recovery.report.is_none(), "there is more to mend: {:?}", again.recovery.report);
                 Ok(true)
@@ -215,7 +215,6 @@ fn path(directory: &Path) -> PathBuf {
     directory.join("segments/00000001.wal")
 }
 
-fn options(index_mark: Option<IndexMark>) -> OpenOptions {
-    let code = WORKROOM.parse().unwrap_or_else(|error| panic!("{WORKROOM}: {error}"));
-    OpenOptions { segment_bytes: 1 << 20, index_mark, ..OpenOptions::new(code, "0.1.0") }
+fn options(index_mark: Option<IndexMark>) -> Result<OpenOptions> {
+    Ok(OpenOptions { segment_bytes: 1 << 20, index_mark, ..OpenOptions::new(WORKROOM.parse()?, "0.1.0") })
 }

@@ -35,14 +35,14 @@ async fn a_node_opens_with_all_that_is_proven_or_says_what_is_missing_whatever_b
     let case = Case::written().await?;
     let (last, _) = case.acknowledged.last().context("entries were acknowledged")?;
 
-    case.harm(IndexIs::Newest, |segment, from| segment.truncate(from + 9)).await?;
+    case.harm(IndexIs::Newest, |segment, from| segment.truncate(from + 9))?;
     case.refused(&["has lost acknowledged", &format!("{last}"), "the index had applied"]).await?;
-    case.harm(IndexIs::Gone, |segment, from| *segment.get_mut(from / 2).unwrap_or(&mut 0) ^= 4).await?;
+    case.harm(IndexIs::Gone, |segment, from| *segment.get_mut(from / 2).unwrap_or(&mut 0) ^= 4)?;
     case.refused(&["is damaged", "Later entries prove"]).await?;
 
     case.federation.cut(WORKROOM, true)?;
     for index in [IndexIs::Newest, IndexIs::Older, IndexIs::Gone] {
-        case.harm(index, |_, _| {}).await?;
+        case.harm(index, |_, _| {})?;
         case.federation.start_node(WORKROOM).await?;
         case.holds(case.acknowledged.len()).await.with_context(|| format!("{index:?}"))?;
         let rebuilt = case.federation.client(WORKROOM)?.status().await?.index.unwrap_or_default().rebuilt;
@@ -52,13 +52,13 @@ async fn a_node_opens_with_all_that_is_proven_or_says_what_is_missing_whatever_b
 
     case.federation.cut(WORKROOM, false)?;
     for index in [IndexIs::Older, IndexIs::Gone] {
-        case.harm(index, |segment, from| segment.truncate(from + 9)).await?;
+        case.harm(index, |segment, from| segment.truncate(from + 9))?;
         case.federation.start_node(WORKROOM).await?;
         case.held_by_its_parent().await.with_context(|| format!("{index:?}"))?;
         case.federation.kill(WORKROOM).await?;
     }
 
-    case.harm(IndexIs::Newest, |_, _| {}).await?;
+    case.harm(IndexIs::Newest, |_, _| {})?;
     case.federation.start_node(WORKROOM).await?;
     quiet::wait(&case.federation).await?;
     case.holds(case.acknowledged.len()).await?;
@@ -125,7 +125,7 @@ impl Case {
 
     /// The disk as it was kept, with another index, and the journal's bytes harmed; `harm` is told where
     /// the last acknowledged entry begins.
-    async fn harm(&self, index: IndexIs, harm: impl FnOnce(&mut Vec<u8>, usize)) -> Result<()> {
+    fn harm(&self, index: IndexIs, harm: impl FnOnce(&mut Vec<u8>, usize)) -> Result<()> {
         self.federation.roll_back(WORKROOM)?;
         let directory = self.data().join("index");
         match index {
