@@ -162,6 +162,32 @@ fn a_township_that_comes_back_empty_is_told_of_its_workrooms_and_waits_for_them(
 }
 
 #[test]
+fn a_parent_that_lacks_what_a_child_had_sent_waits_for_the_life_that_was_adopted_instead() {
+    support::block_on(async {
+        let mut federation = Federation::start().await;
+        federation.act(Act::Submit { leaf: 1, seed: 1 }).await;
+        federation.settle().await;
+        federation.act(Act::KeepIndex { node: 1 }).await;
+        federation.act(Act::Submit { leaf: 1, seed: 2 }).await;
+        federation.settle().await;
+        federation.replace_machine(4).await;
+        federation.act(Act::OlderIndex { node: 1 }).await;
+        federation.act(Act::Push { node: 3, frames: 50 }).await;
+        federation.act(Act::Push { node: 4, frames: 50 }).await;
+        federation.silence(4);
+        federation.take_back(4).await.unwrap();
+        federation.settle().await;
+        assert!(federation.state(1).store.view().state.holding.is_some(), "the new life has not sent yet");
+        assert_eq!(federation.total(), 2, "the former figures stand above");
+        federation.unsilence(4);
+        federation.act(Act::Cut { node: 4 }).await;
+        federation.settle().await;
+        assert_eq!(federation.total(), 0);
+        federation.check();
+    });
+}
+
+#[test]
 fn what_an_index_lost_in_a_crash_is_kept_from_the_journal_when_history_is_kept() {
     support::block_on(async {
         let mut federation = Federation::start().await;
