@@ -214,7 +214,7 @@ impl Ledgers {
     ) -> Result<bool, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let intent = Intent::RegisterChild { code, name, expected_from, actor: actor.to_owned(), reply };
-        self.ask(intent, answer).await?
+        self.decide(intent, answer).await?
     }
 
     /// Accepts the journal with which a child came back: what was held of its former life
@@ -227,27 +227,27 @@ impl Ledgers {
     ) -> Result<Adoption, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let intent = Intent::AdoptChild { code, keep_history, actor: actor.to_owned(), reply };
-        self.ask(intent, answer).await?
+        self.decide(intent, answer).await?
     }
 
     /// Takes the unsettled amounts of a child out of the totals: they were entered again, or are
     /// given up. How many there were.
     pub async fn settle_child(&self, code: DivisionCode, re_entered: bool, actor: &str) -> Result<u64, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Intent::SettleChild { code, re_entered, actor: actor.to_owned(), reply }, answer).await?
+        self.decide(Intent::SettleChild { code, re_entered, actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// Gives up waiting for the complete mark of an absent child.
     pub async fn release_child(&self, code: DivisionCode, actor: &str) -> Result<(), LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Intent::ReleaseChild { code, actor: actor.to_owned(), reply }, answer).await?
+        self.decide(Intent::ReleaseChild { code, actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// Ends a unit from a day on, days since 1900-01-01. Whether it was retired so before, and
     /// how many cells were journalled.
     pub async fn retire_child(&self, code: DivisionCode, from: i32, actor: &str) -> Result<(bool, u64), LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Intent::RetireChild { code, from, actor: actor.to_owned(), reply }, answer).await?
+        self.decide(Intent::RetireChild { code, from, actor: actor.to_owned(), reply }, answer).await?
     }
 
     /// The parent has seen an entry that the journal does not hold. Not waited for: it says so at
@@ -282,6 +282,17 @@ impl Ledgers {
     pub async fn close(&self) {
         // One that is gone needs no telling.
         let _ = self.intents.send(Intent::Close).await;
+    }
+
+    /// A decision about a child; answered once it is in the index: whoever comes next meets it.
+    async fn decide<T>(
+        &self,
+        intent: Intent,
+        answer: oneshot::Receiver<Result<T, LedgerError>>,
+    ) -> Result<Result<T, LedgerError>, LedgerError> {
+        let decided = self.ask(intent, answer).await;
+        self.settled().await;
+        decided
     }
 
     async fn ask<T>(&self, intent: Intent, answer: oneshot::Receiver<T>) -> Result<T, LedgerError> {

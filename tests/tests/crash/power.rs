@@ -3,14 +3,15 @@
 //! with exactly the entries that are proven, or says what is missing and where: nothing in between.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use wuji_node::env::Env;
-use wuji_node::journal::{self, IndexMark, OpenOptions};
+use wuji_node::journal::{self, IndexMark, JournalError, OpenOptions};
 use wuji_proto::{Incarnation, RecordId, stored};
 use wuji_tests::records::{case, screening};
-use wuji_tests::{Federation, PROVINCE, WORKROOM, quiet};
+use wuji_tests::{Federation, PROVINCE, WORKROOM, quiet, wait};
 
 use crate::frames::{Frame, HEADER_BYTES, Verdict, frames, verdict};
 
@@ -104,7 +105,7 @@ impl Written {
         let frames = frames(&segment)?;
         let end = frames.last().map_or(HEADER_BYTES, |frame| frame.bytes.end);
         segment.truncate(end + SPACE_BYTES);
-        let opened = journal::open(&Env::production(), home.path(), &options(None)?)?;
+        let opened = open(home.path(), &options(None)?)?;
         let entries = read(&opened.reader)?;
         let incarnation = opened.recovery.incarnation;
         drop(opened);
@@ -131,14 +132,14 @@ impl Written {
         std::fs::write(&path, bytes)?;
         let wanted = verdict(&self.segment, &self.frames, bytes, mark);
         let mark = mark.map(|sequence| IndexMark { sequence, incarnation: self.incarnation });
-        match (journal::open(&Env::production(), self.home.path(), &options(mark)?), wanted) {
+        match (open(self.home.path(), &options(mark)?), wanted) {
             (Ok(opened), Verdict::Opens(last, cut)) => {
                 self.exactly(&read(&opened.reader)?, last)?;
                 let recovery = &opened.recovery;
                 ensure!((recovery.cut_bytes > 0) == cut, "{} bytes were cut", recovery.cut_bytes);
                 ensure!(recovery.report.is_some() == cut, "what was cut is told as {:?}", recovery.report);
                 drop(opened);
-                let again = journal::open(&Env::production(), self.home.path(), &options(mark)?)?;
+                let again = open(self.home.path(), &options(mark)?)?;
                 self.exactly(&read(&again.reader)?, last)?;
                 ensure!(again.recovery.report.is_none(), "there is more to mend: {:?}", again.recovery.report);
                 Ok(true)
@@ -209,6 +210,17 @@ fn submitted(entry: &stored::Entry) -> String {
 fn memory_directory() -> Result<TempDir> {
     let directory = tempfile::Builder::new().prefix("wuji-power-").tempdir_in("/dev/shm");
     Ok(directory.or_else(|_| tempfile::tempdir())?)
+}
+
+/// A process that another test starts at this moment has the lock's file open until it runs.
+fn open(directory: &Path, options: &OpenOptions) -> Result<journal::Opened, JournalError> {
+    let until = Instant::now() + wait::LONGEST;
+    loop {
+        match journal::open(&Env::production(), directory, options) {
+            Err(JournalError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+            other => return other,
+        }
+    }
 }
 
 fn path(directory: &Path) -> PathBuf {
