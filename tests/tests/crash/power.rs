@@ -3,10 +3,10 @@
 //! with exactly the entries that are proven, or says what is missing and where: nothing in between.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
+use tokio::time::Instant;
 use wuji_node::env::Env;
 use wuji_node::journal::{self, IndexMark, JournalError, OpenOptions};
 use wuji_proto::{Incarnation, RecordId, stored};
