@@ -93,6 +93,26 @@ pub trait OpenIndex: Send + Sync {
     fn open(&self, directory: &Path, cache_bytes: u64) -> Result<Box<dyn Index>, IndexError>;
 }
 
+/// At most `most` keys and values from `from` up to and without `to`, and the key to go on from;
+/// `None`: these are all.
+pub fn page(
+    index: &dyn Index,
+    from: &[u8],
+    to: Option<&[u8]>,
+    most: usize,
+) -> Result<(Vec<Pair>, Option<Vec<u8>>), IndexError> {
+    let (mut pairs, mut next) = (Vec::new(), None);
+    index.scan(from, to, &mut |key, value| {
+        if pairs.len() >= most {
+            next = Some(key.to_vec());
+            return Ok(ControlFlow::Break(()));
+        }
+        pairs.push((key.to_vec(), value.to_vec()));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((pairs, next))
+}
+
 /// Refuses values that the stores are not made for.
 fn check_sizes(writes: &Writes) -> Result<(), IndexError> {
     match writes.values().flatten().map(Vec::len).max() {

@@ -18,7 +18,7 @@ use crate::fold::{Committed, Fold};
 use crate::index::keys::{self, Link};
 use crate::index::memory::MemoryIndex;
 use crate::index::values::HeldItem;
-use crate::index::{Index, IndexError, Pair, values};
+use crate::index::{Index, IndexError, page, values};
 use crate::journal::{Entries, Frame, JournalReader};
 use crate::store::Store;
 
@@ -322,22 +322,4 @@ fn amounts(index: &dyn Index, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, i64>, I
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(amounts)
-}
-
-fn page(
-    index: &dyn Index,
-    from: &[u8],
-    to: Option<&[u8]>,
-    most: usize,
-) -> Result<(Vec<Pair>, Option<Vec<u8>>), IndexError> {
-    let (mut pairs, mut next) = (Vec::new(), None);
-    index.scan(from, to, &mut |key, value| {
-        if pairs.len() == most {
-            next = Some(key.to_vec());
-            return Ok(ControlFlow::Break(()));
-        }
-        pairs.push((key.to_vec(), value.to_vec()));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((pairs, next))
 }

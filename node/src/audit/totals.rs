@@ -11,7 +11,7 @@ use crate::feed::group::Group;
 use crate::feed::item::ItemValue;
 use crate::index::keys::{self, Link};
 use crate::index::values::{HeldItem, OwnItem};
-use crate::index::{Index, IndexError, Pair};
+use crate::index::{Index, IndexError, page};
 use crate::statistics::rollup::{Targets, children, sum_of_parts};
 
 /// A range of the index's keys.
@@ -206,24 +206,6 @@ fn directory(
 /// As the writer would store it.
 pub fn sum(group: &Group<'_>, children: &[DivisionCode], cell: &CellKey) -> Result<i64, IndexError> {
     Ok(sum_of_parts(group, children, cell)?.clamp(-AMOUNT_MAX, AMOUNT_MAX))
-}
-
-fn page(
-    index: &dyn Index,
-    from: &[u8],
-    to: Option<&[u8]>,
-    keys_max: usize,
-) -> Result<(Vec<Pair>, Option<Vec<u8>>), IndexError> {
-    let (mut pairs, mut next) = (Vec::new(), None);
-    index.scan(from, to, &mut |key, value| {
-        if pairs.len() >= keys_max {
-            next = Some(key.to_vec());
-            return Ok(ControlFlow::Break(()));
-        }
-        pairs.push((key.to_vec(), value.to_vec()));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((pairs, next))
 }
 
 /// The planned children.

@@ -14,7 +14,7 @@ use crate::feed::group::Group;
 use crate::feed::item::ItemValue;
 use crate::fold::{conditions, record};
 use crate::index::values::OwnItem;
-use crate::index::{Index, IndexError, Pair, keys, values};
+use crate::index::{Index, IndexError, Pair, keys, page, values};
 use crate::statistics::rollup;
 use crate::store::Store;
 use crate::writer::Writer;
@@ -61,7 +61,8 @@ pub fn refold(writer: &mut Writer, store: &Store, catalogue: &Catalogue) -> Resu
     }
     let mut from = Some(keys::all_records());
     while let Some(start) = from.take() {
-        let (records, next) = page(index, &start)?;
+        let end = keys::after(&keys::all_records());
+        let (records, next) = page(index, &start, end.as_deref(), BATCH_RECORDS)?;
         writer.batch_of(|group| count(group, catalogue, &records, &former))?;
         from = next;
     }
@@ -100,20 +101,6 @@ fn note(group: &mut Group<'_>, catalogue: &Catalogue) -> Result<(), IndexError> 
         group.draft.put(keys::measures(), bytes);
     }
     Ok(())
-}
-
-fn page(index: &dyn Index, from: &[u8]) -> Result<(Vec<Pair>, Option<Vec<u8>>), IndexError> {
-    let (mut records, mut next) = (Vec::new(), None);
-    let end = keys::after(&keys::all_records());
-    index.scan(from, end.as_deref(), &mut |key, value| {
-        if records.len() == BATCH_RECORDS {
-            next = Some(key.to_vec());
-            return Ok(ControlFlow::Break(()));
-        }
-        records.push((key.to_vec(), value.to_vec()));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((records, next))
 }
 
 fn count(group: &mut Group<'_>, catalogue: &Catalogue, records: &[Pair], former: &Measures) -> Result<(), IndexError> {
